@@ -1,0 +1,49 @@
+"""Watch the filters of a Keras network form: pictures, scores and alarms in TensorBoard."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_filterwatch import draw, metrics, rules
+    from keras_filterwatch.callback import FilterWatch
+    from keras_filterwatch.kernels import Kernel, Snapshot
+    from keras_filterwatch.rules import Alarm, default_rules
+    from keras_filterwatch.scoring import Scores, score
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Alarm",
+    "FilterWatch",
+    "Kernel",
+    "Scores",
+    "Snapshot",
+    "default_rules",
+    "draw",
+    "metrics",
+    "rules",
+    "score",
+]
+
+_HOMES = {
+    "Alarm": "rules",
+    "FilterWatch": "callback",
+    "Kernel": "kernels",
+    "Scores": "scoring",
+    "Snapshot": "kernels",
+    "default_rules": "rules",
+    "score": "scoring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is asked for: who wants the metrics need not wait for Keras."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,45 @@
+"""Is it still moving? The size of the last step, and how far the weights turned since the start."""
+
+import numpy as np
+
+from keras_filterwatch.kernels import Array
+from keras_filterwatch.metrics.blocks import Floats, blocks
+
+
+@np.errstate(all="ignore")
+def update_ratio(now: Array, before: Array) -> tuple[float, Floats]:
+    """||now - before|| / ||before||, of the layer and per filter `(filters,)`.
+
+    CS231n's rule of thumb is 1e-3 per optimiser step; over an epoch of T steps expect between
+    sqrt(T) and T times that. NaN where the weights before were zero.
+    """
+    sums = np.zeros((2, now.shape[-1]))
+    for columns, (new, old) in blocks(now, before):
+        sums[:, columns] += [np.square(part).sum(axis=(0, 1)) for part in (new - old, old)]
+    return float(_ratio(sums.sum(axis=1))), _ratio(sums)
+
+
+@np.errstate(all="ignore")
+def rotation(now: Array, first: Array) -> tuple[float, Floats]:
+    """1 - cos of the angle between the weights now and at first, of the layer and per filter.
+
+    0 still at its initialisation, 1 at right angles to it (Carbonnelle & De Vleeschouwer 2018).
+    NaN where either is zero.
+    """
+    sums = np.zeros((3, now.shape[-1]))
+    for columns, (new, old) in blocks(now, first):
+        parts = (new * old, np.square(new), np.square(old))
+        sums[:, columns] += [part.sum(axis=(0, 1)) for part in parts]
+    return float(_turn(sums.sum(axis=1))), _turn(sums)
+
+
+def _ratio(sums: Floats) -> Floats:
+    moved, size = sums
+    return np.asarray(np.sqrt(moved / np.where(size > 0, size, np.nan)))
+
+
+def _turn(sums: Floats) -> Floats:
+    product, now, first = sums
+    lengths = np.sqrt(now) * np.sqrt(first)
+    cosine = product / np.where(lengths > 0, lengths, np.nan)
+    return np.asarray(1 - np.clip(cosine, -1, 1))

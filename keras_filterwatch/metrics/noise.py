@@ -1,0 +1,230 @@
+"""Is it noise? Geary's C, the noise score, and what C cannot see: dc and anisotropy.
+
+A slice is one spatial window of a kernel, one (channel, filter) pair: n taps on a grid with E
+pairs of neighbours. A layer, and each filter, pools its slices as ratios of sums, so that every
+number keeps its expectation under noise.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+
+from keras_filterwatch.kernels import Array
+from keras_filterwatch.metrics.blocks import Floats, blocks
+
+_WIDEST = 1024  # the Gram matrix of more coordinates than this is taken over an even sample
+_ALIKE = 1e-12  # slices that differ by less than this share of their energy are rounding noise
+_TINY = 1e-140  # squares below this lose digits when squared again
+
+# A verdict needs an effect that matters and evidence for it, never one of them alone.
+NEAR, _FAR = 3, 5  # standard errors within which a score is noise's own, beyond which it is not
+_RESOLVED = 1 / 8  # "untrained" is said only where a noise score this far from 1 would be seen
+_EFFECT = {"noise": 0.1, "dc": 0.5, "anisotropy": 0.05}  # what matters; dc as a multiple of 1/n
+
+
+@np.errstate(all="ignore")
+def geary_c(array: Array) -> float:
+    """Geary's C (1954) of a kernel `(*spatial, channels, filters)`.
+
+    1 in expectation for noise of any scale and distribution, towards 0 for smooth kernels, above
+    1 for checkerboards. NaN where no tap has a neighbour or no slice varies.
+    """
+    return float(_pool(_sums(array).sum(axis=1), array.shape[:-2])["geary_c"])
+
+
+@np.errstate(all="ignore")
+def noise_score(array: Array) -> float:
+    """C of `(*spatial, channels, filters)` rescaled: 1 is noise, 0 the smoothest pattern there is.
+
+    Comparable across window sizes; above 1 for checkerboards. Low is good in a trained first
+    layer. NaN where no tap has a neighbour or no slice varies.
+    """
+    return float(_pool(_sums(array).sum(axis=1), array.shape[:-2])["noise"])
+
+
+@np.errstate(all="ignore")
+def anisotropy(array: Array) -> float:
+    """How much the slices of `(*spatial, channels, filters)` share structure.
+
+    tr(G^2)/tr(G)^2 of their Gram matrix G, John's (1971) test of sphericity, rescaled: 0 in
+    expectation for Gaussian noise, 1 when all slices are one pattern. Kernels without neighbours
+    compare their filters over the channels. NaN with fewer than three slices.
+    """
+    points = _coordinates(array)
+    taps, channels, filters = points.shape
+    gram, total = np.zeros((taps, taps)), np.zeros(taps)
+    for _, (block,) in blocks(points):
+        rows = block.reshape(taps, -1)
+        gram += rows @ rows.T
+        total += rows.sum(axis=1)
+    energy = np.trace(gram)
+    gram -= np.outer(total, total) / max(channels * filters, 1)
+    return float(_sphericity(gram, energy, channels * filters, taps))
+
+
+@np.errstate(all="ignore")
+def filter_anisotropy(array: Array) -> Floats:
+    """Anisotropy of each filter's own slices, `(filters,)`; NaN with fewer than three channels."""
+    points = _coordinates(array)
+    taps, channels, filters = points.shape
+    result = np.full(filters, np.nan)
+    if channels < 3:
+        return result
+    for columns, (block,) in blocks(points, whole_filters=True):
+        energy = np.square(block).sum(axis=(0, 1))
+        rows = (block - block.mean(axis=1, keepdims=True)).transpose(2, 1, 0)
+        turned = rows.transpose(0, 2, 1)
+        # both products have the same trace and norm: the smaller one will do
+        gram = rows @ turned if channels < taps else turned @ rows
+        result[columns] = _sphericity(gram, energy, channels, taps)
+    return result
+
+
+@np.errstate(all="ignore")
+def measure(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
+    """All of this file for one kernel `(*spatial, channels, filters)` of finite weights.
+
+    Returns the layer's numbers, without those that are undefined, and the same per filter,
+    `(filters,)`, NaN where undefined: `geary_c`, `noise`, `noise_z` (standard errors from noise),
+    `slices` (their effective number), `dc` (share of the energy in the slices' means: 1/n under
+    noise, 1 for a flat kernel) and `anisotropy`.
+    """
+    spatial = array.shape[:-2]
+    sums = _sums(array)
+    layer = {name: float(value) for name, value in _pool(sums.sum(axis=1), spatial).items()}
+    layer["anisotropy"] = anisotropy(array)
+    filters = {**_pool(sums, spatial), "anisotropy": filter_anisotropy(array)}
+    return {name: value for name, value in layer.items() if np.isfinite(value)}, filters
+
+
+def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
+    """`"structured"`, `"untrained"` or `"undetermined"`, from `measure` of a kernel of this shape.
+
+    Structured: the noise score, dc or anisotropy differs from noise by an effect that matters,
+    beyond five standard errors. Untrained: none differs by three, and there are enough slices to
+    have seen one that does. Kernels without neighbours can look structured, never untrained.
+    """
+    *spatial, channels, filters = shape
+    n, slices = math.prod(spatial), channels * filters
+    if "noise" not in scores:
+        bound = max(2 * _EFFECT["anisotropy"], _FAR * 2 / max((filters - 1) * channels, 1))
+        return "structured" if scores.get("anisotropy", 0) > bound else "undetermined"
+    effective = scores["slices"]
+    rows = max(effective - 1, 1)
+    error = {
+        "noise": noise_error(tuple(spatial), effective),
+        "dc": math.sqrt(2 * (n - 1) / (n + 2) / effective),
+        "anisotropy": 2 / (rows * n),
+    }
+    away = {
+        "noise": abs(scores["noise"] - 1),
+        "dc": abs(n * scores["dc"] - 1),
+        # slices of unequal size look fewer than they are, and so more alike
+        "anisotropy": scores.get("anisotropy", 0.0) - (1 / rows - 1 / max(slices - 1, 1)),
+    }
+    if any(away[k] > max(_EFFECT[k], _FAR * error[k]) for k in away):
+        return "structured"
+    resolved = NEAR * error["noise"] < _RESOLVED
+    if resolved and all(away[k] < NEAR * error[k] for k in away):
+        return "untrained"
+    return "undetermined"
+
+
+def noise_error(spatial: tuple[int, ...], slices: float) -> float:
+    """Standard error of the noise score of so many effective slices of pure noise."""
+    return math.sqrt(variance_of_c(spatial) / slices) / (1 - smoothest_c(spatial))
+
+
+@cache
+def smoothest_c(spatial: tuple[int, ...]) -> float:
+    """The lowest C that a window of this size can have: 1/3 for 3x3, .0566 for 7x7."""
+    n, pairs = math.prod(spatial), _neighbour_pairs(spatial)
+    return (n - 1) * (1 - math.cos(math.pi / max(spatial))) / pairs
+
+
+@cache
+def variance_of_c(spatial: tuple[int, ...]) -> float:
+    """Variance of one slice's C under normal noise (Cliff & Ord 1981): 1/18 for 3x3."""
+    n, s0 = math.prod(spatial), 2 * _neighbour_pairs(spatial)
+    degree = sum(_neighbours_along(axis, spatial) for axis in range(len(spatial)))
+    s2 = 4 * float(np.square(degree).sum())
+    return ((4 * s0 + s2) * (n - 1) - 4 * s0**2) / (2 * (n + 1) * s0**2)
+
+
+def _neighbour_pairs(spatial: Sequence[int]) -> int:
+    n = math.prod(spatial)
+    return sum(n - n // size for size in spatial) if n else 0
+
+
+def _neighbours_along(axis: int, spatial: Sequence[int]) -> Floats:
+    counts = np.full(spatial[axis], 2.0) - (np.arange(spatial[axis]) == 0)
+    counts -= np.arange(spatial[axis]) == spatial[axis] - 1
+    shape = [1] * len(spatial)
+    shape[axis] = -1
+    return np.broadcast_to(counts.reshape(shape), spatial)
+
+
+def _sums(array: Array) -> Floats:
+    """Per filter, what the ratios are made of, added over its slices: `(5, filters)`."""
+    spatial = array.shape[:-2]
+    axes = tuple(range(len(spatial)))
+    sums = np.zeros((5, array.shape[-1]))
+    for columns, (block,) in blocks(array):
+        energy = np.square(block).sum(axis=0)
+        mean = block.mean(axis=0)
+        block -= mean
+        window = block.reshape(*spatial, *mean.shape)
+        rough = np.zeros_like(mean)
+        for axis in axes:
+            rough += np.square(np.diff(window, axis=axis)).sum(axis=axes)
+        # a constant slice has no variance, whatever the rounding of its mean says
+        varied = np.where(rough > _TINY, np.square(block).sum(axis=0), 0.0)
+        parts = (rough, varied, np.square(varied), len(block) * np.square(mean), energy)
+        sums[:, columns] += [part.sum(axis=0) for part in parts]
+    return sums
+
+
+def _pool(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:
+    """The scores of one pool of slices `(5,)`, or of many `(5, pools)`; NaN where undefined."""
+    undefined = np.full(sums.shape[1:], np.nan)
+    scores = dict.fromkeys(("geary_c", "noise", "noise_z", "slices", "dc"), undefined)
+    n, pairs = math.prod(spatial), _neighbour_pairs(spatial)
+    rough, varied, varied_squared, mean_squared, energy = sums
+    if pairs > 0:
+        scores["dc"] = mean_squared / np.where(energy > _TINY, energy, np.nan)
+    if n > 2:  # of two taps, C is 1 whatever they are
+        some = np.where((varied > 0) & np.isfinite(varied_squared), varied, np.nan)
+        c = (n - 1) / (2 * pairs) * rough / some
+        slices = np.square(some) / varied_squared
+        smoothest = smoothest_c(spatial)
+        scores["geary_c"] = c
+        scores["noise"] = (c - smoothest) / (1 - smoothest)
+        scores["noise_z"] = (c - 1) / np.sqrt(variance_of_c(spatial) / slices)
+        scores["slices"] = slices
+    return scores
+
+
+def _coordinates(array: Array) -> Array:
+    """The kernel as `(coordinates, channels, filters)`: a slice is a column of coordinates."""
+    *spatial, channels, filters = array.shape
+    taps = math.prod(spatial)
+    # without neighbours a filter is one slice, and the channels are its coordinates
+    shape = (channels, 1, filters) if taps == 1 else (taps, channels, filters)
+    points = array.reshape(shape)
+    if len(points) > _WIDEST:
+        points = points[np.linspace(0, len(points) - 1, _WIDEST // 2).astype(int)]
+    return np.asarray(points)
+
+
+def _sphericity(gram: Floats, energy: Floats, slices: int, dimensions: int) -> Floats:
+    """Anisotropy from Gram matrices `(..., k, k)` of centred slices; NaN where undefined."""
+    m, d = slices - 1, dimensions
+    trace = np.trace(gram, axis1=-2, axis2=-1)
+    if m < 2 or d < 2:
+        return np.full(np.shape(trace), np.nan)
+    trace = np.where(trace > _ALIKE * energy, trace, np.nan)
+    under_noise = (m + d + 1) / (m * d + 2)
+    t: Floats = np.square(gram).sum(axis=(-2, -1)) / np.square(trace)
+    return (t - under_noise) / (1 - under_noise)
