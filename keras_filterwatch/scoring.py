@@ -1,0 +1,230 @@
+"""Snapshot in, scores out: every metric of every watched kernel."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.metrics import dead, motion, noise
+
+Metric = Callable[[Array], ArrayLike]
+
+MEASURES = {  # the scores' names, and what they say in a line
+    "noise": "Noise score: 1 is noise, 0 the smoothest pattern that the window can carry.",
+    "geary_c": "Geary's C of neighbouring weights: 1 is noise, towards 0 is smooth.",
+    "noise_z": "Standard errors between Geary's C and that of noise.",
+    "slices": "Effective number of slices that the noise score rests on.",
+    "dc": "Share of the energy in the slices' means: 1/n is noise, 1 a flat kernel.",
+    "anisotropy": "What the slices share: 0 is noise, 1 one pattern in all of them.",
+    "norm": "Median norm of the filters, as a BatchNormalization behind them leaves it.",
+    "dead": "Share of the filters whose norm is below a tenth of the median.",
+    "update": "Size of the change since the last step, relative to the weights.",
+    "rotation": "1 - cosine to the weights at the start: 0 is where they began.",
+}
+_COLUMNS = ("noise", "noise_z", "slices", "dc", "anisotropy", "dead", "update", "rotation")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerScores(Mapping[str, float]):
+    """The numbers of one layer, by name; a name that is undefined for the layer is absent.
+
+    Attributes:
+        layer_type: the Keras class, such as `"Conv2D"`; `""` if unknown.
+        shape: of the kernel, `(*spatial, channels, filters)`.
+        verdict: `"structured"`, `"untrained"` or `"undetermined"`.
+        numbers: name -> number; `layer["noise"]` is short for `layer.numbers["noise"]`.
+        filters: name -> the number of each filter, `(filters,)`, NaN where undefined.
+    """
+
+    layer_type: str
+    shape: tuple[int, ...]
+    verdict: str
+    numbers: dict[str, float]
+    filters: dict[str, Array]
+
+    def __getitem__(self, name: str) -> float:
+        return self.numbers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name}={value:.4g}" for name, value in self.numbers.items())
+        return f"LayerScores({self.layer_type} {self.shape}, {self.verdict}: {numbers})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(Mapping[str, LayerScores]):
+    """The scores of a network at one step, by layer name; prints as a table.
+
+    Attributes:
+        step: 0 is the initial state, `e + 1` the state after epoch `e`; batches seen where
+            the callback's `freq` counts batches.
+        epoch: epochs completed.
+        layers: layer name -> its scores, in the order in which the network uses them.
+        skipped: layer name -> why a layer with weights is not watched.
+    """
+
+    step: int
+    epoch: int
+    layers: dict[str, LayerScores]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def filter_noise(self) -> float:
+        """Mean noise score of the layers that have one; NaN where none has."""
+        scores = [layer["noise"] for layer in self.layers.values() if "noise" in layer]
+        return float(np.mean(scores)) if scores else float("nan")
+
+    @property
+    def dead_filters(self) -> float:
+        """Share of dead filters among all watched ones, 0 to 1; NaN without filters."""
+        flags = [layer.filters["dead"] for layer in self.layers.values()]
+        return float(np.mean(np.concatenate(flags))) if sum(map(len, flags)) else float("nan")
+
+    def __getitem__(self, name: str) -> LayerScores:
+        return self.layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __repr__(self) -> str:
+        return _table(self)
+
+
+def score(
+    source: Any,
+    *,
+    first: Snapshot | None = None,
+    previous: Snapshot | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    epoch: int | None = None,
+) -> Scores:
+    """Scores a network's kernels.
+
+    Args:
+        source: a Keras model, the path of one saved as `.keras` or `.h5`, a `Snapshot`, or a dict
+            `{name: array}` of kernels with axes `(*spatial, channels, filters)`.
+        first: the snapshot that `rotation` is measured from.
+        previous: the snapshot that `update` is measured from.
+        metrics: more scores, name -> function of the kernel's array that returns a number, or
+            one number per filter (the layer then gets their mean).
+        epoch: epochs completed; the snapshot's step if not given.
+    """
+    snapshot = snapshot_of(source)
+    at_first = {kernel.name: kernel.array for kernel in first.kernels} if first else {}
+    before = {kernel.name: kernel.array for kernel in previous.kernels} if previous else {}
+    layers = {
+        kernel.name: _score_kernel(
+            kernel, at_first.get(kernel.name), before.get(kernel.name), metrics or {}
+        )
+        for kernel in snapshot.kernels
+    }
+    epoch = snapshot.step if epoch is None else epoch
+    return Scores(snapshot.step, epoch, layers, snapshot.skipped)
+
+
+def snapshot_of(source: Any) -> Snapshot:
+    """What `score` takes, as a snapshot."""
+    if isinstance(source, Snapshot):
+        return source
+    if isinstance(source, Mapping):
+        kernels = [Kernel(str(name), "", np.asarray(array)) for name, array in source.items()]
+        return Snapshot(0, tuple(kernels))
+    # Keras is imported here, and nowhere earlier, for those who bring a model
+    from keras_filterwatch import extraction
+
+    if isinstance(source, str | os.PathLike):
+        return extraction.load(source)
+    return extraction.snapshot(source)
+
+
+def not_watched(skipped: Mapping[str, str]) -> list[str]:
+    """A line for each reason, with all the layers that it keeps from being watched."""
+    lines = []
+    for reason in dict.fromkeys(skipped.values()):
+        names = [name for name, why in skipped.items() if why == reason]
+        lines.append(f"not watched: {', '.join(names)} ({reason})")
+    return lines
+
+
+def _score_kernel(
+    kernel: Kernel, first: Array | None, before: Array | None, metrics: Mapping[str, Metric]
+) -> LayerScores:
+    norms = dead.filter_norms(kernel.array, kernel.gain)
+    finite = np.isfinite(norms)
+    is_dead = dead.dead_filters(norms)
+
+    if finite.all():
+        numbers, filters = noise.measure(kernel.array)
+    else:  # what is left of a layer that diverged is scored without the filters that did
+        numbers, rest = noise.measure(kernel.array[..., finite])
+        filters = {name: _scattered(each, finite) for name, each in rest.items()}
+    verdict = noise.verdict(numbers, kernel.array.shape) if finite.all() else "undetermined"
+
+    numbers["norm"] = float(np.median(norms[finite])) if finite.any() else np.nan
+    numbers["dead"] = float(is_dead.mean()) if len(norms) else np.nan
+    filters |= {"norm": norms, "dead": is_dead}
+    if before is not None:
+        numbers["update"], filters["update"] = motion.update_ratio(kernel.array, before)
+    if first is not None:
+        numbers["rotation"], filters["rotation"] = motion.rotation(kernel.array, first)
+    for name, metric in metrics.items():
+        numbers[name], filters[name] = _extra(name, metric, kernel)
+
+    return LayerScores(
+        kernel.layer_type,
+        kernel.array.shape,
+        verdict,
+        {name: value for name, value in numbers.items() if np.isfinite(value)},
+        {k: v for k, v in filters.items() if k in ("norm", "dead") or not np.isnan(v).all()},
+    )
+
+
+def _scattered(numbers: Array, places: Array) -> Array:
+    result = np.full(places.shape, np.nan)
+    result[places] = numbers
+    return result
+
+
+def _extra(name: str, metric: Metric, kernel: Kernel) -> tuple[float, Array]:
+    try:
+        result = np.asarray(metric(kernel.array), float)
+    except Exception as error:
+        raise ValueError(f"metric {name!r} failed on kernel {kernel.name!r}: {error!r}") from error
+    if result.ndim == 0:
+        return float(result), np.full(kernel.filters, np.nan)
+    if result.shape == (kernel.filters,):
+        return float(result.mean()) if result.size else np.nan, result
+    raise ValueError(
+        f"metric {name!r} returned shape {result.shape} for kernel {kernel.name!r} of shape "
+        f"{kernel.array.shape}: it must return a number, or one per filter, ({kernel.filters},)."
+    )
+
+
+def _table(scores: Scores) -> str:
+    shown = [column for column in _COLUMNS if any(column in s for s in scores.values())]
+    rows = [["layer", "kernel", *shown, "verdict"]]
+    for name, layer in scores.items():
+        numbers = [f"{layer[column]:.3g}" if column in layer else "-" for column in shown]
+        rows.append([name, "x".join(map(str, layer.shape)), *numbers, layer.verdict])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i in (0, 1, len(row) - 1) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "-" * max(map(len, lines)))
+    return "\n".join(lines + not_watched(scores.skipped))
