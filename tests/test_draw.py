@@ -1,0 +1,232 @@
+"""Known kernels in, known colours out: the pictures are read back pixel by pixel."""
+
+import numpy as np
+import pytest
+from PIL import ImageDraw
+
+import keras_filterwatch as fw
+from keras_filterwatch import draw
+
+WHITE, DARKEST_BLUE, DARKEST_RED = (255, 255, 255), (5, 48, 97), (103, 0, 31)
+MAGENTA, BLACK, GREY = (230, 0, 126), (0, 0, 0), (128, 128, 128)
+SPACE = 4  # between two cells
+
+
+def cells(image, columns, size):
+    """The cells of a picture, row by row, cut out by the grey ground that they lie on."""
+    pixels = np.asarray(image)
+    ground = (pixels == draw.GAP).all(axis=-1)
+    top, left = np.argwhere(ground)[0]
+    height, width = size
+    while ground[min(top + SPACE + height // 2, len(ground) - 1), left]:
+        for column in range(columns):
+            x = left + SPACE + column * (width + SPACE)
+            if ground[top + SPACE + height // 2, [x - 1, x + width]].all():
+                yield pixels[top + SPACE : top + SPACE + height, x : x + width]
+        top += height + SPACE
+
+
+def one_pixel_per_tap(cell, taps):
+    """The colours of a cell, after checking that each tap is one square of one colour."""
+    height, width = taps
+    side = cell.shape[0] // height, cell.shape[1] // width
+    squares = cell.reshape(height, side[0], width, side[1], 3)
+    assert (squares == squares[:, :1, :, :1]).all()
+    return [[tuple(map(int, squares[y, 0, x, 0])) for x in range(width)] for y in range(height)]
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """All text that goes into pictures."""
+    texts = []
+    original = ImageDraw.ImageDraw.text
+
+    def spy(self, place, text, *args, **kwargs):
+        texts.append(text)
+        return original(self, place, text, *args, **kwargs)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
+    return texts
+
+
+def test_one_channel_goes_from_blue_over_white_to_red():
+    kernel = np.array([[-1.0, 0.0, 1.0]] * 3)[..., np.newaxis, np.newaxis]
+    (cell,) = cells(fw.draw.filters({"edge": kernel}), 1, (48, 48))
+    assert one_pixel_per_tap(cell, (3, 3)) == [[DARKEST_BLUE, WHITE, DARKEST_RED]] * 3
+
+
+def test_three_channels_are_colours_around_grey():
+    kernel = np.zeros((3, 3, 3, 1))
+    kernel[0, :, 0] = kernel[1, :, 1] = 1  # red above green, above a row of blue's opposite
+    kernel[2, :, 2] = -1
+    (cell,) = cells(fw.draw.filters({"rgb": kernel}), 1, (48, 48))
+    assert one_pixel_per_tap(cell, (3, 3)) == [
+        [(255, 128, 128)] * 3,
+        [(128, 255, 128)] * 3,
+        [(128, 128, 1)] * 3,
+    ]
+
+
+def test_more_channels_are_a_matrix_with_the_strongest_first():
+    kernel = np.zeros((3, 3, 4, 2))
+    kernel[..., 2, 0], kernel[..., 1, 1] = 1, -0.5
+    columns = cells(fw.draw.filters({"deep": kernel}), 4, (24, 24))
+    colours = [
+        {colour for row in one_pixel_per_tap(cell, (3, 3)) for colour in row} for cell in columns
+    ]
+    assert colours[0] == {DARKEST_RED}  # filter 0, channel 2
+    assert colours[1:4] == [{WHITE}] * 3
+    assert colours[4] == {WHITE}  # filter 1, channel 2
+    (half_blue,) = colours[5]  # filter 1, channel 1
+    # half of five steps from white to the darkest blue lies between the second and the third
+    assert half_blue == pytest.approx((106, 170, 208), abs=6)
+    assert len(colours) == 8
+
+
+def test_columns_and_rows_of_a_matrix_carry_their_numbers(written):
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 5, 2)) * [[[1], [3], [2], [9], [5]]]
+    fw.draw.filters({"deep": kernel})
+    assert written[:7] == ["0", "1", "3", "4", "1", "2", "0"]
+
+
+def test_a_1d_kernel_is_a_strip():
+    kernel = np.array([-1.0, 0.0, 1.0])[:, np.newaxis, np.newaxis]
+    (cell,) = cells(fw.draw.filters({"strip": kernel}), 1, (16, 48))
+    assert one_pixel_per_tap(cell, (1, 3)) == [[DARKEST_BLUE, WHITE, DARKEST_RED]]
+
+
+def test_a_3d_kernel_shows_its_depths_side_by_side():
+    kernel = np.zeros((2, 3, 3, 1, 1))
+    kernel[0], kernel[1] = 1, -1
+    (cell,) = cells(fw.draw.filters({"volume": kernel}), 1, (48, 97))
+    assert one_pixel_per_tap(cell[:, :48], (3, 3)) == [[DARKEST_RED] * 3] * 3
+    assert one_pixel_per_tap(cell[:, 49:], (3, 3)) == [[DARKEST_BLUE] * 3] * 3
+
+
+def test_one_scale_serves_all_filters():
+    kernel = np.stack([np.full((3, 3, 1), 1.0), np.full((3, 3, 1), 0.5)], axis=-1)
+    strong, weak = cells(fw.draw.filters({"two": kernel}), 2, (48, 48))
+    assert one_pixel_per_tap(strong, (3, 3))[0][0] == DARKEST_RED
+    assert one_pixel_per_tap(weak, (3, 3))[0][0][1] > 100  # half way to white
+
+
+def test_filters_keep_their_place_from_step_to_step():
+    before = np.random.default_rng(0).standard_normal((5, 5, 1, 12))
+    after = before.copy()
+    after[..., 7] = -before[..., 7]
+    pictures = [
+        list(cells(fw.draw.filters({"c": array}), 8, (80, 80))) for array in (before, after)
+    ]
+    changed = [
+        i for i, pair in enumerate(zip(*pictures, strict=True)) if (pair[0] != pair[1]).any()
+    ]
+    assert len(pictures[0]) == 12
+    assert changed == [7]
+
+
+def test_a_dead_filter_is_flat_and_framed_in_black():
+    kernel = np.random.default_rng(0).standard_normal((7, 7, 3, 8))
+    kernel[..., 2] *= 1e-3
+    image = np.asarray(fw.draw.filters({"c": kernel}))
+    tiles = list(cells(image, 8, (84, 84)))
+    spread = [np.ptp(tile.astype(int), axis=(0, 1)).max() for tile in tiles]
+    assert spread[2] <= 1
+    assert min(spread[:2] + spread[3:]) > 100
+    top, left = np.argwhere((image == draw.GAP).all(axis=-1))[0]
+    beside = [tuple(map(int, image[top + 40, left + 88 * f + 2])) for f in range(8)]
+    assert [pixel == BLACK for pixel in beside] == [f in (2, 3) for f in range(8)]  # left and right
+
+
+def test_a_weight_that_is_not_finite_is_magenta():
+    kernel = np.zeros((3, 3, 1, 2))
+    kernel[1, 1, 0, 0], kernel[0, 0, 0, 1] = np.nan, np.inf
+    first, second = cells(fw.draw.filters({"c": kernel}), 2, (48, 48))
+    assert one_pixel_per_tap(first, (3, 3))[1][1] == MAGENTA
+    assert one_pixel_per_tap(second, (3, 3))[0][0] == MAGENTA
+    assert one_pixel_per_tap(second, (3, 3))[1][1] == WHITE
+
+
+def test_a_weight_that_is_not_finite_is_magenta_in_colour_too():
+    kernel = np.zeros((3, 3, 3, 1))
+    kernel[1, 1, 2, 0] = np.nan
+    (cell,) = cells(fw.draw.filters({"c": kernel}), 1, (48, 48))
+    assert one_pixel_per_tap(cell, (3, 3))[1] == [GREY, MAGENTA, GREY]
+
+
+def test_the_caption_has_layer_shape_step_noise_and_dead_share(written):
+    array = np.random.default_rng(0).standard_normal((5, 5, 3, 16))
+    array[..., :4] = 0
+    snapshot = fw.Snapshot(12, (fw.Kernel("block/conv", "Conv2D", array),))
+    fw.draw.filters(snapshot)
+    caption = " ".join(written)
+    noise = fw.score(snapshot)["block/conv"]["noise"]
+    for part in ("block/conv", "Conv2D 5x5x3, 16 filters", "step 12", "dead 4 of 16 (25%)"):
+        assert part in caption
+    assert f"noise {noise:.2f}" in caption
+
+
+def test_a_step_is_only_named_where_it_is_known(written):
+    array = np.random.default_rng(0).standard_normal((5, 5, 3, 16))
+    fw.draw.filters({"conv": array})
+    assert "step" not in " ".join(written)
+    fw.draw.filters({"conv": array}, step=7)
+    assert "step 7" in " ".join(written)
+
+
+def test_caps_are_printed(written):
+    fw.draw.filters({"sheet": np.random.default_rng(0).standard_normal((3, 3, 3, 300))})
+    fw.draw.filters({"matrix": np.random.default_rng(0).standard_normal((3, 3, 40, 50))})
+    notes = " ".join(written)
+    assert "first 256 of 300 filters" in notes
+    assert "first 32 of 50 filters" in notes
+    assert "strongest 32 of 40 channels" in notes
+
+
+def test_a_window_wider_than_a_picture_is_thinned_and_says_so(written):
+    image = fw.draw.filters({"wave": np.random.default_rng(0).standard_normal((5000, 1, 2))})
+    assert image.width <= 2000
+    assert "1 of 3 taps along each axis" in written
+
+
+def test_a_long_name_keeps_its_start_and_end(written):
+    name = "start" + "/block" * 60 + "/end"
+    image = fw.draw.filters({name: np.ones((3, 3, 1, 1))})
+    (shown,) = [text for text in written if "start" in text]
+    assert image.width < 600
+    assert shown.startswith("start/block")
+    assert "/end" in shown
+
+
+def test_the_first_layer_with_a_window_is_drawn_unless_another_is_asked_for(written):
+    arrays = {
+        "dense": np.ones((4, 4)),
+        "conv": np.ones((3, 3, 1, 2)),
+        "deep": np.ones((3, 3, 2, 2)),
+    }
+    fw.draw.filters(arrays)
+    fw.draw.filters(arrays, "deep")
+    assert [text.split()[0] for text in written if "filters " in text and "x" in text] == [
+        "conv",
+        "deep",
+    ]
+
+
+def test_a_layer_that_is_not_there_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"no layer is called 'con2d'; nearest: \['conv2d'\]"):
+        fw.draw.filters({"conv2d": np.ones((3, 3, 1, 2))}, "con2d")
+
+
+def test_a_layer_without_a_window_is_answered_with_those_that_have_one():
+    arrays = {"dense": np.ones((4, 4)), "conv": np.ones((3, 3, 1, 2))}
+    with pytest.raises(ValueError, match=r"'dense' has no window larger than 1.*\['conv'\]"):
+        fw.draw.filters(arrays, "dense")
+
+
+def test_a_network_without_windows_is_answered_with_what_would_help():
+    with pytest.raises(ValueError, match="through a Flatten layer"):
+        fw.draw.filters({"dense": np.ones((4, 4))})
+
+
+def test_a_matrix_fits_a_palette_so_that_its_file_is_small():
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 64, 64))
+    assert fw.draw.filters({"deep": kernel}).getcolors(256)
