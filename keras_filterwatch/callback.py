@@ -1,0 +1,337 @@
+"""FilterWatch: when a training is looked at; what is looked for stands in the other files."""
+
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_filterwatch import draw, extraction, tensorboard
+from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.rules import Alarm, Rule, default_rules
+from keras_filterwatch.scoring import MEASURES, Metric, Scores, not_watched, score
+
+_DRAWN = 4  # layers with a picture, unless `layers` names them
+
+
+class FilterWatch(keras.callbacks.Callback):
+    """Watches the filters of a network form, in `model.fit(..., callbacks=[FilterWatch("logs")])`.
+
+    Before training and after each epoch it scores the kernels, draws them, writes both to
+    TensorBoard and raises alarms. The logs of each epoch get `filter_noise`, the mean noise
+    score, and `dead_filters`, the share of dead filters; callbacks that use them, such as
+    `EarlyStopping(monitor="filter_noise", mode="min")`, stand after this one in the list. Training
+    goes on whatever happens here: what is lost is said in a warning, once.
+
+    Args:
+        log_dir: a local directory; events go to `<log_dir>/filterwatch`.
+        layers: the kernels to watch: None for all, a layer's name, a glob pattern, a layer, a
+            function `layer -> bool`, or several of these.
+        freq: `"epoch"`, or an int: every so many batches, and at the end of each epoch.
+        probe: must be None; inputs that show what the units do are still to come.
+        images: whether to draw the first layer with a window larger than 1 and three deeper
+            ones, or all that `layers` names.
+        rules: functions `history -> alarms`; None for `default_rules()`.
+        metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
+            that returns a number, or one per filter.
+        stop_on: rules whose alarms end training, by name.
+
+    Attributes:
+        history: the `Scores` of each step, oldest first.
+        alarms: the alarms so far, oldest first; a rule speaks once about a layer.
+
+    Raises:
+        ValueError, TypeError: an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        layers: Any = None,
+        freq: str | int = "epoch",
+        probe: None = None,
+        images: bool = True,
+        rules: Iterable[Rule] | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        stop_on: str | Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        if probe is not None:
+            raise ValueError("probe must be None: inputs to probe with are not supported yet.")
+        self.log_dir = _local_directory(log_dir)
+        self.layers = _layer_choice(layers)
+        self._every = _batches_between(freq)
+        self.images = images
+        self.metrics = _extra_metrics(metrics or {})
+        self.rules = default_rules() if rules is None else _functions("rules", rules)
+        self.stop_on = _rule_names(stop_on, None if rules else self.rules)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Back to before the first step; a new model is a new story."""
+        self.history: list[Scores] = []
+        self.alarms: list[Alarm] = []
+        self._watched: extraction.Watched | None = None
+        self._drawn: list[str] = []
+        self._first: Snapshot | None = None
+        self._previous: Snapshot | None = None
+        self._events: tensorboard.EventFile | None = None
+        self._warned: set[str] = set()
+        self._epochs = self._batches = self._batches_before = self._looked_at = 0
+        if self._every:
+            # set only where it is asked for: on JAX and torch it makes training wait for batches
+            self.on_train_batch_end = self._after_batch
+
+    def summary(self) -> None:
+        """Prints the scores of the last step, the alarms so far, and how to see them all."""
+        print(self.history[-1] if self.history else "Nothing was watched yet.")
+        for alarm in self.alarms:
+            print(f"alarm at step {alarm.step}: {alarm.message}")
+        print(f"all steps: tensorboard --logdir {self.log_dir} --samples_per_plugin images=1000")
+
+    # What Keras calls, in its order.
+
+    def set_model(self, model: keras.Model) -> None:
+        """Starts anew if it is another model than before."""
+        if self._model is not None and model is not self._model:
+            self._forget()
+        super().set_model(model)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Finds the kernels, unless the model has none before its first batch."""
+        self._fit_begins = True
+        if self._watched is None and _has_weights(self.model):
+            self._find()
+            if self._watched is not None and self._watched.problems:
+                problems, self._watched = self._watched.problems, None
+                raise ValueError(" ".join(problems))
+            self._announce()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the initial state."""
+        if self._fit_begins:
+            self._fit_begins = False
+            if not self.history:  # a resumed training starts at fit's initial_epoch
+                self._epochs, self._batches = epoch, epoch * (self.params.get("steps") or 0)
+            if not _has_weights(self.model):
+                self.on_train_batch_end = self._after_first_batch
+            elif not self.history:
+                self._look()
+        self._batches_before = self._batches
+
+    def _after_first_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Does late what `on_train_begin` and `on_epoch_begin` could not."""
+        del self.on_train_batch_end
+        self._find()
+        self._warn(
+            "the model had no weights before its first batch",
+            "step 0 shows them after it, and `layers` could not be checked earlier",
+        )
+        for problem in self._watched.problems if self._watched else ():
+            self._warn(problem, "the other layers are watched")
+        self._announce()
+        self._look()
+        if self._every:
+            self.on_train_batch_end = self._after_batch
+            self._after_batch(batch)
+
+    def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._batches = self._batches_before + batch + 1
+        epoch_ends = batch + 1 == self.params.get("steps")
+        if self._batches - self._looked_at >= self._every and not epoch_ends:
+            self._look()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the kernels, and lets the callbacks after this one know."""
+        self._epochs += 1
+        scores = self._look()
+        if logs is not None and self.history:
+            logs["dead_filters"] = scores.dead_filters if scores else math.nan
+            if any(not math.isnan(past.filter_noise) for past in self.history):
+                logs["filter_noise"] = scores.filter_noise if scores else math.nan
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Closes the event file; another fit opens another one."""
+        if self._events:
+            self._events.close()
+            self._events = None
+
+    # The road from the model to TensorBoard.
+
+    def _find(self) -> None:
+        with self._going_on("find the kernels", "nothing is watched"):
+            self._watched = extraction.find(self.model, self.layers)
+
+    def _announce(self) -> None:
+        if self._watched is None:
+            return
+        names = [source.name for source in self._watched.sources]
+        windows = [source.name for source in self._watched.sources if source.has_window]
+        if self.images:
+            self._drawn = windows if self.layers is not None else _spread(windows, _DRAWN)
+        drawn = f", draws {', '.join(self._drawn)}" if self._drawn else ""
+        print(f"FilterWatch watches {len(names)} kernels{drawn}.")
+        for line in not_watched(self._watched.skipped):
+            print(line)
+        if not names:
+            self._warn(f"{self.model.name!r} has no kernels", "nothing is watched")
+        elif not windows:
+            self._warn(
+                "no kernel has a window larger than 1",
+                "no pictures, noise scores and `filter_noise`; dead filters, update and rotation "
+                "are watched. A Dense layer that reads images has a window where a Flatten layer "
+                "stands before it",
+            )
+
+    def _look(self) -> Scores | None:
+        """One step down the road; None if there was nothing to see."""
+        step = self._batches if self._every else self._epochs
+        if self._watched is None or not self._watched.sources:
+            return None
+        if self.history and self.history[-1].step == step:
+            return self.history[-1]
+        self._looked_at = step
+        with self._going_on("score the kernels", "steps are missing"):
+            _ = self.model  # on JAX, asking for it brings its weights up to date
+            snapshot = self._watched.read(step)
+            scores = self._score(snapshot)
+            self.history.append(scores)
+            self._judge()
+            self._write(snapshot, scores)
+            self._previous = None  # first, so that no third copy is ever in memory
+            self._previous = snapshot.copied()
+            self._first = self._first or self._previous
+            return scores
+        return None
+
+    def _score(self, snapshot: Snapshot) -> Scores:
+        past: dict[str, Any] = {"first": self._first or snapshot, "previous": self._previous}
+        try:
+            return score(snapshot, **past, metrics=self.metrics, epoch=self._epochs)
+        except ValueError as error:
+            if not self.metrics:
+                raise
+            self._warn(str(error), "none of your metrics is measured from here on")
+            self.metrics = {}
+            return score(snapshot, **past, epoch=self._epochs)
+
+    def _judge(self) -> None:
+        known = {(alarm.rule, alarm.layer) for alarm in self.alarms}
+        stops = set()
+        for rule in self.rules:
+            with self._going_on(f"follow the rule {_name(rule)}", "it is silent"):
+                for alarm in rule(self.history):
+                    if (alarm.rule, alarm.layer) not in known:
+                        known.add((alarm.rule, alarm.layer))
+                        self.alarms.append(alarm)
+                        print(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
+                        stops.add(alarm.rule)
+        for name in sorted(stops & set(self.stop_on)):
+            print(f"FilterWatch ends training: {name!r} is in stop_on.")
+            self.model.stop_training = True
+
+    def _write(self, snapshot: Snapshot, scores: Scores) -> None:
+        pictures = {}
+        for name in self._drawn:
+            with self._going_on(f"draw {name}", "pictures are missing"):
+                pictures[name] = draw.filters(snapshot, name, scores=scores)
+        with self._going_on("write events", "steps are missing in TensorBoard"):
+            if self._events is None:
+                self._events = tensorboard.EventFile(self.log_dir / "filterwatch")
+            self._events.write(scores.step, tensorboard.values(scores, pictures, self.alarms))
+
+    @contextmanager
+    def _going_on(self, task: str, loss: str) -> Iterator[None]:
+        """Whatever goes wrong in here is said once, and training goes on."""
+        try:
+            yield
+        except Exception as error:
+            self._warn(f"could not {task}", f"{loss} ({type(error).__name__}: {error})")
+
+    def _warn(self, what: str, loss: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            warnings.warn(f"FilterWatch: {what}: {loss}. Training goes on.", stacklevel=2)
+
+
+def _has_weights(model: keras.Model) -> bool:
+    """Whether they are there before the first batch: under TensorFlow, Keras may wait for it."""
+    return keras.backend.backend() != "tensorflow" or bool(model.built and model.weights)
+
+
+def _spread(names: list[str], most: int) -> list[str]:
+    """The first, the last, and those evenly between them."""
+    places = np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int)
+    return [names[place] for place in places]
+
+
+def _local_directory(log_dir: str | os.PathLike[str]) -> Path:
+    if "://" in os.fspath(log_dir):
+        raise ValueError(
+            f"log_dir {log_dir!r} is not on this machine: log to a local directory, and copy "
+            "<log_dir>/filterwatch from there."
+        )
+    target = Path(log_dir) / "filterwatch"
+    there = next(path for path in (target, *target.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"log_dir {str(log_dir)!r}: {there} is a file, a directory is needed.")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"log_dir {str(log_dir)!r}: no permission to write in {there}.")
+    return Path(log_dir)
+
+
+def _batches_between(freq: str | int) -> int:
+    """0 for once an epoch."""
+    if freq == "epoch":
+        return 0
+    if isinstance(freq, int) and not isinstance(freq, bool) and freq > 0:
+        return freq
+    raise ValueError(f'freq must be "epoch" or a positive number of batches; got {freq!r}.')
+
+
+def _layer_choice(layers: Any) -> Any:
+    if layers is None:
+        return None
+    one = isinstance(layers, str) or not isinstance(layers, Iterable)
+    wishes = [layers] if one else list(layers)
+    for wish in wishes:
+        if not isinstance(wish, str) and not callable(wish):  # a layer is callable
+            raise TypeError(
+                f"layers: {wish!r} is neither a name, a glob pattern, a layer nor a function."
+            )
+    return wishes
+
+
+def _extra_metrics(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    _functions("metrics", metrics.values())
+    taken = sorted(set(metrics) & set(MEASURES))
+    if taken:
+        raise ValueError(f"metrics: {taken} are scores already; choose other names.")
+    return dict(metrics)
+
+
+def _functions(what: str, given: Iterable[Any]) -> list[Any]:
+    functions = list(given)
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"{what}: {function!r} is not a function.")
+    return functions
+
+
+def _rule_names(stop_on: str | Iterable[str], known: list[Rule] | None) -> tuple[str, ...]:
+    names = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
+    # rules of the user's own may raise alarms under any name
+    there_are = [_name(rule) for rule in known] if known else names
+    for name in names:
+        if name not in there_are:
+            raise ValueError(f"stop_on: no rule is called {name!r}; there are {there_are}.")
+    return names
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", function))

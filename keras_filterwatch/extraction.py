@@ -1,0 +1,279 @@
+"""Keras model in, snapshot out: finds the kernels, names them, reads them in one axis order."""
+
+import difflib
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_filterwatch import tracing
+from keras_filterwatch.kernels import Array, Kernel, Snapshot
+
+_RECURRENT = (
+    *(layers.LSTM, layers.GRU, layers.SimpleRNN),
+    *(layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell),
+    *(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D),
+)
+_TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where a kernel comes from, and how it is brought into `(*spatial, channels, filters)`."""
+
+    name: str
+    layer: keras.Layer
+    variable: keras.Variable
+    arrange: Callable[[Array], Array]
+    batch_norms: list[layers.BatchNormalization]
+
+    @property
+    def has_window(self) -> bool:
+        """Whether a filter has neighbouring taps: false for dense and 1x1 kernels."""
+        return self.read().has_window
+
+    def read(self) -> Kernel:
+        """The kernel as it is now."""
+        array = self.arrange(_to_numpy(self.variable))
+        gains = [gain for gain in map(_gain, self.batch_norms) if len(gain) == array.shape[-1]]
+        # a filter that several BatchNormalizations read is alive if one lets it live
+        gain = np.max(gains, axis=0) if gains else None
+        return Kernel(self.name, type(self.layer).__name__, array, gain)
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """The kernels of a model that are watched, in the order in which it uses them.
+
+    Attributes:
+        sources: what `read` reads.
+        skipped: layer name -> why a layer with weights is not watched.
+        problems: what is wrong with the choice of layers, a sentence each.
+    """
+
+    sources: tuple[Source, ...]
+    skipped: dict[str, str]
+    problems: tuple[str, ...]
+
+    def read(self, step: int) -> Snapshot:
+        """The kernels as they are now: views of the model's weights where the backend allows it."""
+        return Snapshot(step, tuple(source.read() for source in self.sources), self.skipped)
+
+
+def snapshot(model: keras.Layer, step: int = 0, layers: Any = None) -> Snapshot:
+    """The kernels of a built model as they are now; see `find` for the choice of layers."""
+    watched = find(model, layers)
+    if watched.problems:
+        raise ValueError(" ".join(watched.problems))
+    return watched.read(step)
+
+
+def load(path: str | os.PathLike[str]) -> Snapshot:
+    """The kernels of a model saved as `.keras` or `.h5`."""
+    if os.fspath(path).endswith(".weights.h5"):
+        raise ValueError(
+            f"{path} holds weights without the model they belong to: build the model, call "
+            "model.load_weights(path), and pass the model."
+        )
+    return snapshot(keras.saving.load_model(path, compile=False))
+
+
+def find(model: keras.Layer, wanted: Any = None) -> Watched:
+    """Finds the kernels of a built model.
+
+    Args:
+        model: any Keras model or layer that has its weights.
+        wanted: None for all; a kernel's or layer's name, a glob pattern, a layer (with all that
+            it contains), a function `layer -> bool`, or several of these.
+    """
+    if not isinstance(model, keras.Layer):
+        raise TypeError(f"a Keras model is needed; got {type(model).__name__}.")
+    flow = _flow(model)
+    sources: list[Source] = []
+    skipped: dict[str, str] = {}
+    for name, layer, own in _owners(model):
+        kernels = dict(_kernels(layer, own))
+        reason = _unfit(layer, own, kernels)
+        if reason:
+            skipped[name] = reason
+            continue
+        for suffix, variable in kernels.items():
+            norms = flow.batch_norms(layer) if flow and suffix != "/depthwise_kernel" else []
+            arrange = _arrangement(layer, suffix, len(variable.shape), flow)
+            sources.append(Source(name + suffix, layer, variable, arrange, norms))
+    if flow:
+        sources.sort(key=lambda source: flow.order.get(id(source.layer), len(flow.order)))
+    if wanted is None:
+        return Watched(tuple(sources), skipped, ())
+    chosen, problems = _choose(sources, skipped, wanted)
+    others = {source.name: "not among the chosen layers" for source in sources}
+    skipped |= {name: reason for name, reason in others.items() if name not in chosen}
+    return Watched(tuple(s for s in sources if s.name in chosen), skipped, problems)
+
+
+def _flow(model: keras.Layer) -> tracing.Flow | None:
+    try:
+        return tracing.trace(model)
+    except Exception as error:  # a model's own code runs here: anything can come
+        warnings.warn(
+            f"FilterWatch could not follow the data through {model.name!r} ({error}). Its kernels "
+            "are watched all the same, but dead filters are judged without the "
+            "BatchNormalization behind them, and Dense layers have no image axes.",
+            stacklevel=2,
+        )
+        return None
+
+
+def _owners(model: keras.Layer) -> Iterator[tuple[str, keras.Layer, list[keras.Variable]]]:
+    """Each layer with weights of its own, under a unique name: the path to it in the model."""
+    taken: set[str] = set()
+    seen: set[int] = set()
+
+    def walk(layer: keras.Layer, path: str) -> Iterator[Any]:
+        if id(layer) in seen:
+            return
+        seen.add(id(layer))
+        parts = [] if isinstance(layer, _RECURRENT) else _sublayers(layer)
+        theirs = {id(weight) for part in parts for weight in part.weights}
+        own = [weight for weight in layer.weights if id(weight) not in theirs]
+        if own:
+            yield _unique(path or layer.name, taken), layer, own
+        for part in parts:
+            yield from walk(part, f"{path}/{part.name}" if path else part.name)
+
+    yield from walk(model, "")
+
+
+def _sublayers(layer: keras.Layer) -> list[keras.Layer]:
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidates = (name if i == 0 else f"{name}_{i}" for i in range(len(taken) + 1))
+    free = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(free)
+    return free
+
+
+def _kernels(layer: keras.Layer, own: list[keras.Variable]) -> Iterator[tuple[str, keras.Variable]]:
+    if isinstance(layer, _SEPARABLE):
+        yield "/depthwise_kernel", layer.depthwise_kernel
+        yield "/pointwise_kernel", layer.pointwise_kernel
+        return
+    attribute = getattr(layer, "kernel", None)
+    found = [weight for weight in own if weight is attribute or weight.name == "kernel"]
+    for i, weight in enumerate(found):
+        yield f"/{weight.name}_{i}" if i else "", weight
+
+
+def _unfit(
+    layer: keras.Layer, own: list[keras.Variable], kernels: dict[str, keras.Variable]
+) -> str:
+    """Why a layer is not watched; empty if it is."""
+    if isinstance(layer, _RECURRENT):
+        return "recurrent: its kernel holds gates, not filters"
+    if not kernels:
+        return f"{type(layer).__name__} has no kernel, only {', '.join(w.name for w in own)}"
+    for kernel in kernels.values():
+        if not keras.backend.is_float_dtype(kernel.dtype):
+            return f"its kernel is of dtype {kernel.dtype}, not of real numbers"
+        if not 2 <= len(kernel.shape) <= 5:
+            return f"its kernel has shape {tuple(kernel.shape)}; 2 to 5 axes can be read"
+    return ""
+
+
+def _arrangement(
+    layer: keras.Layer, suffix: str, axes: int, flow: tracing.Flow | None
+) -> Callable[[Array], Array]:
+    if isinstance(layer, _DEPTHWISE) or suffix == "/depthwise_kernel":
+        return _depthwise
+    if isinstance(layer, _TRANSPOSED):
+        return _transposed
+    if isinstance(layer, layers.EinsumDense):
+        return partial(_contracted, equation=layer.equation)
+    image = flow.image_shape(layer) if flow and isinstance(layer, layers.Dense) else None
+    return partial(_imaged, image=image) if image else np.asarray
+
+
+def _depthwise(array: Array) -> Array:
+    """(*spatial, channels, multiplier): each output reads one channel."""
+    return array.reshape(*array.shape[:-2], 1, -1)
+
+
+def _transposed(array: Array) -> Array:
+    """(*spatial, filters, channels)"""
+    return array.swapaxes(-1, -2)
+
+
+def _imaged(array: Array, image: tuple[int, ...]) -> Array:
+    """(height * width * channels, units)"""
+    return array.reshape(*image, -1)
+
+
+def _contracted(array: Array, equation: str) -> Array:
+    """As `"abc,cde->abde"` says: axes that the output lacks are channels, the others filters."""
+    inputs, output = equation.replace(" ", "").split("->")
+    names = inputs.split(",")[1]
+    channels = [axis for axis, name in enumerate(names) if name not in output]
+    filters = [axis for axis, name in enumerate(names) if name in output]
+    sizes = [int(np.prod([array.shape[axis] for axis in part])) for part in (channels, filters)]
+    return array.transpose(channels + filters).reshape(sizes)
+
+
+def _to_numpy(variable: keras.Variable) -> Array:
+    tensor = keras.ops.stop_gradient(keras.ops.convert_to_tensor(variable))
+    try:
+        return np.asarray(tensor)  # no copy where the backend's memory can be shared
+    except TypeError:
+        return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def _gain(norm: layers.BatchNormalization) -> Array:
+    variance = _to_numpy(norm.moving_variance).astype(np.float64)
+    gamma = _to_numpy(norm.gamma).astype(np.float64) if norm.scale else np.float64(1)
+    with np.errstate(all="ignore"):  # weights that diverged are reported elsewhere
+        return np.abs(gamma) / np.sqrt(variance + norm.epsilon)
+
+
+def _choose(
+    sources: list[Source], skipped: dict[str, str], wanted: Any
+) -> tuple[set[str], tuple[str, ...]]:
+    """Names of the wanted kernels, and what is wrong with the wishes."""
+    several = isinstance(wanted, Iterable) and not isinstance(wanted, str | keras.Layer)
+    chosen: set[str] = set()
+    problems = []
+    for wish in wanted if several else [wanted]:
+        found = {source.name for source in sources if _meets(source, wish)}
+        chosen |= found
+        if not found:
+            problems.append(_unmet(wish, [source.name for source in sources], skipped))
+    return chosen, tuple(problems)
+
+
+def _meets(source: Source, wish: Any) -> bool:
+    if isinstance(wish, str):
+        inside = source.name.startswith(wish + "/") or source.layer.name == wish
+        return source.name == wish or inside or fnmatchcase(source.name, wish)
+    if isinstance(wish, keras.Layer):
+        return any(weight is source.variable for weight in wish.weights)
+    return bool(wish(source.layer))
+
+
+def _unmet(wish: Any, names: list[str], skipped: dict[str, str]) -> str:
+    if not isinstance(wish, str):
+        what = f"layer {wish.name!r}" if isinstance(wish, keras.Layer) else f"{wish!r}"
+        return f"layers: {what} matches no kernel of this model; there are {names}."
+    if wish in skipped:
+        return f"layers: {wish!r} cannot be watched: {skipped[wish]}."
+    near = difflib.get_close_matches(wish, names, cutoff=0.4)
+    hint = f"did you mean {' or '.join(map(repr, near))}" if near else f"there are {names}"
+    return f"layers: no kernel is called {wish!r}; {hint}."
