@@ -128,11 +128,9 @@ class FilterWatch(keras.callbacks.Callback):
         """Does late what `on_train_begin` and `on_epoch_begin` could not."""
         del self.on_train_batch_end
         self._find()
-        self._warn(
-            "the model had no weights before its first batch",
-            "step 0 shows them after it, and `layers` could not be checked earlier",
-        )
-        for problem in self._watched.problems if self._watched else ():
+        if self._watched is not None and self._watched.sources:
+            self._warn("the model had no weights before its first batch", "step 0 is after it")
+        for problem in self._watched.problems if self._watched is not None else ():
             self._warn(problem, "the other layers are watched")
         self._announce()
         self._look()

@@ -95,7 +95,7 @@ def _sheet(kernel: Kernel, measured: LayerScores, step: int | None, coloured: bo
     """Filters as tiles in reading order."""
     few = kernel.filters <= 64
     weights, thinned = _thinned(kernel.array[..., :MAX_FILTERS])
-    size, fitting = _layout(weights.shape[:-2], 84 if few else 56)
+    size, fitting = _layout(weights.shape[:-2], 60, least=3 if few else 2)
     across = min(8 if few else 16, fitting)
     height = weights.shape[-4] * size if len(kernel.spatial) > 1 else _STRIP
     down = max(1, _WIDEST // (height + _SPACE))
@@ -116,7 +116,7 @@ def _matrix(kernel: Kernel, measured: LayerScores, step: int | None) -> Image.Im
     """A row per filter, a column per channel, the strongest channels first."""
     shown = min(kernel.filters, MAX_ROWS)
     rows, thinned = _thinned(kernel.array[..., :shown])
-    size, fitting = _layout(rows.shape[:-2], 24)
+    size, fitting = _layout(rows.shape[:-2], 18, least=3)
     with np.errstate(all="ignore"):
         strength = np.square(rows).sum(axis=(*range(rows.ndim - 2), -1))
     strength[~np.isfinite(strength)] = np.inf  # what diverged is to be seen
@@ -167,9 +167,10 @@ def _thinned(array: Array) -> tuple[Array, str]:
     return thinned, f"1 of {nth} taps along each axis" if nth > 1 else ""
 
 
-def _layout(spatial: Sequence[int], target: int) -> tuple[int, int]:
+def _layout(spatial: Sequence[int], target: int, least: int) -> tuple[int, int]:
     """Pixels per tap, for windows about as wide as the target, and how many fit side by side."""
-    size = int(np.clip(round(target / max(spatial)), 1, min(16, _WIDEST // _width(spatial))))
+    size = max(least, min(16, round(target / max(spatial))))
+    size = min(size, _WIDEST // _width(spatial))
     return size, _WIDEST // (_width(spatial) * size + _SPACE) or 1
 
 

@@ -124,8 +124,9 @@ def _flow(model: keras.Layer) -> tracing.Flow | None:
     try:
         return tracing.trace(model)
     except Exception as error:  # a model's own code runs here: anything can come
+        reason = str(error).split("Error encountered:")[-1].strip()  # without Keras's preface
         warnings.warn(
-            f"FilterWatch could not follow the data through {model.name!r} ({error}). Its kernels "
+            f"FilterWatch could not follow the data through {model.name!r} ({reason}). Its kernels "
             "are watched all the same, but dead filters are judged without the "
             "BatchNormalization behind them, and Dense layers have no image axes.",
             stacklevel=2,

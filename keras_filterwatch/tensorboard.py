@@ -92,7 +92,8 @@ def values(
         if layer in pictures:
             yield picture(f"kernels/{name}", pictures[layer])
     yield scalar("alarm_count", len(alarms), "Alarms since the start.")
-    yield text("alarms", _story(alarms))
+    if scores.step in (0, *(alarm.step for alarm in alarms)):  # when there is something to tell
+        yield text("alarms", _story(alarms))
 
 
 def _story(alarms: Sequence[Alarm]) -> str:

@@ -46,10 +46,12 @@ class Flow:
         self._makers: dict[int, Call] = {}
         self._readers: dict[int, list[Call]] = {}
         for call in calls:
-            for tensor in call.outputs:
-                self._makers.setdefault(id(tensor), call)
             for tensor in call.inputs:
                 self._readers.setdefault(id(tensor), []).append(call)
+            given = {id(tensor) for tensor in call.inputs}
+            for tensor in call.outputs:
+                if id(tensor) not in given:  # what a layer only hands on, it did not make
+                    self._makers.setdefault(id(tensor), call)
 
     @cached_property
     def order(self) -> dict[int, int]:

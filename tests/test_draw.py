@@ -70,7 +70,7 @@ def test_three_channels_are_colours_around_grey():
 def test_more_channels_are_a_matrix_with_the_strongest_first():
     kernel = np.zeros((3, 3, 4, 2))
     kernel[..., 2, 0], kernel[..., 1, 1] = 1, -0.5
-    columns = cells(fw.draw.filters({"deep": kernel}), 4, (24, 24))
+    columns = cells(fw.draw.filters({"deep": kernel}), 4, (18, 18))
     colours = [
         {colour for row in one_pixel_per_tap(cell, (3, 3)) for colour in row} for cell in columns
     ]
@@ -115,7 +115,7 @@ def test_filters_keep_their_place_from_step_to_step():
     after = before.copy()
     after[..., 7] = -before[..., 7]
     pictures = [
-        list(cells(fw.draw.filters({"c": array}), 8, (80, 80))) for array in (before, after)
+        list(cells(fw.draw.filters({"c": array}), 8, (60, 60))) for array in (before, after)
     ]
     changed = [
         i for i, pair in enumerate(zip(*pictures, strict=True)) if (pair[0] != pair[1]).any()
@@ -128,12 +128,12 @@ def test_a_dead_filter_is_flat_and_framed_in_black():
     kernel = np.random.default_rng(0).standard_normal((7, 7, 3, 8))
     kernel[..., 2] *= 1e-3
     image = np.asarray(fw.draw.filters({"c": kernel}))
-    tiles = list(cells(image, 8, (84, 84)))
+    tiles = list(cells(image, 8, (63, 63)))
     spread = [np.ptp(tile.astype(int), axis=(0, 1)).max() for tile in tiles]
     assert spread[2] <= 1
     assert min(spread[:2] + spread[3:]) > 100
     top, left = np.argwhere((image == draw.GAP).all(axis=-1))[0]
-    beside = [tuple(map(int, image[top + 40, left + 88 * f + 2])) for f in range(8)]
+    beside = [tuple(map(int, image[top + 30, left + 67 * f + 2])) for f in range(8)]
     assert [pixel == BLACK for pixel in beside] == [f in (2, 3) for f in range(8)]  # left and right
 
 

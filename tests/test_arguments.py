@@ -1,0 +1,65 @@
+"""Arguments that cannot be used are refused when FilterWatch is made, with the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+import keras_filterwatch as fw
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"freq": -3}, ValueError, 'freq must be "epoch" or a positive number of batches; got -3'),
+        ({"freq": 0}, ValueError, "got 0"),
+        ({"freq": 2.5}, ValueError, "got 2.5"),
+        ({"freq": True}, ValueError, "got True"),
+        ({"freq": "batch"}, ValueError, "got 'batch'"),
+        ({"layers": 3}, TypeError, "layers: 3 is neither a name, a glob pattern, a layer nor"),
+        ({"layers": ["a", None]}, TypeError, "layers: None is neither"),
+        ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function"),
+        ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
+        ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
+        ({"stop_on": "nosy"}, ValueError, r"no rule is called 'nosy'; there are \['noisy', "),
+        ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
+        ({"probe": [1]}, ValueError, "probe must be None"),
+    ],
+)
+def test_argument_is_refused(tmp_path, arguments, error, message):
+    with pytest.raises(error, match=message):
+        fw.FilterWatch(tmp_path, **arguments)
+
+
+@pytest.mark.parametrize("below", [".", "deeper", "deeper/still"])
+def test_a_log_dir_that_is_a_file_is_refused(tmp_path, below):
+    path = tmp_path / "file"
+    path.write_text("")
+    with pytest.raises(ValueError, match=r"file is a file, a directory is needed"):
+        fw.FilterWatch(path / below)
+
+
+def test_a_log_dir_whose_events_would_fall_on_a_file_is_refused(tmp_path):
+    (tmp_path / "filterwatch").write_text("")
+    with pytest.raises(ValueError, match="filterwatch is a file, a directory is needed"):
+        fw.FilterWatch(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["gs://bucket/logs", "s3://bucket/logs"])
+def test_a_remote_log_dir_is_refused_with_the_remedy(where):
+    with pytest.raises(ValueError, match=r"is not on this machine: log to a local directory"):
+        fw.FilterWatch(where)
+
+
+def test_nothing_is_made_before_training(tmp_path):
+    fw.FilterWatch(tmp_path / "logs" / "run")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("log_dir", ["logs", Path("logs") / "run1"])
+def test_strings_and_paths_are_directories(log_dir):
+    assert fw.FilterWatch(log_dir).log_dir == Path(log_dir)
+
+
+def test_own_rules_may_stop_under_any_name(tmp_path):
+    watch = fw.FilterWatch(tmp_path, rules=[lambda history: []], stop_on="anything")
+    assert watch.stop_on == ("anything",)

@@ -1,0 +1,400 @@
+"""A real fit, watched: what is recorded, written, printed, and when it stops."""
+
+import math
+import tracemalloc
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_filterwatch as fw
+from keras_filterwatch.scoring import MEASURES
+
+LEARNING, RESTING = 1e-2, 1e-9
+
+
+def data(count=32):
+    random = np.random.default_rng(0)
+    return random.random((count, 12, 12, 3), "float32"), random.integers(3, size=count)
+
+
+def compiled(model, rate=LEARNING):
+    model.compile(keras.optimizers.SGD(rate), loss="sparse_categorical_crossentropy")
+    return model
+
+
+def network(rate=LEARNING):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            layers.Input((12, 12, 3)),
+            layers.Conv2D(32, 5, name="first"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(),
+            layers.Conv2D(16, 3, activation="relu", name="second"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax", name="head"),
+        ]
+    )
+    return compiled(model, rate)
+
+
+def fit(model, *callbacks, epochs=2, **options):
+    return model.fit(
+        *data(), batch_size=8, epochs=epochs, callbacks=list(callbacks), verbose=0, **options
+    )
+
+
+def steps(watch):
+    return [scores.step for scores in watch.history]
+
+
+def test_history_has_the_initial_state_and_each_epoch(tmp_path):
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(), watch, epochs=3)
+    assert steps(watch) == [0, 1, 2, 3]
+    assert [list(scores) for scores in watch.history] == [["first", "second", "head"]] * 4
+
+
+def test_history_holds_the_scores_of_the_weights(tmp_path):
+    model, watch = network(), fw.FilterWatch(tmp_path)
+    initial = fw.score(model)
+    fit(model, watch)
+    for name in ("first", "second", "head"):
+        expected = dict(fw.score(model)[name])
+        now = {measure: watch.history[-1][name][measure] for measure in expected}
+        assert now == pytest.approx(expected)
+        then = {measure: watch.history[0][name][measure] for measure in initial[name]}
+        assert then == pytest.approx(dict(initial[name]))
+
+
+def test_update_and_rotation_are_those_of_the_weights(tmp_path):
+    model, watch = network(), fw.FilterWatch(tmp_path)
+    weights = []
+    remember = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: weights.append(model.get_layer("first").get_weights()[0])
+    )
+    fit(model, watch, remember, epochs=2)
+    weights.append(model.get_layer("first").get_weights()[0])
+    start, middle, end = (np.asarray(w, "float64").ravel() for w in weights)
+    scores = watch.history[-1]["first"]
+    change = np.linalg.norm(end - middle) / np.linalg.norm(middle)
+    cosine = start @ end / np.linalg.norm(start) / np.linalg.norm(end)
+    assert scores["update"] == pytest.approx(change, rel=1e-5)
+    assert scores["rotation"] == pytest.approx(1 - cosine, rel=1e-4)
+    assert set(scores) == set(MEASURES)
+
+
+def test_logs_get_both_keys_every_epoch(tmp_path):
+    watch = fw.FilterWatch(tmp_path)
+    history = fit(network(), watch, epochs=3).history
+    assert history["filter_noise"] == [scores.filter_noise for scores in watch.history[1:]]
+    assert history["dead_filters"] == [scores.dead_filters for scores in watch.history[1:]]
+
+
+def test_stock_callbacks_follow_the_logs(tmp_path):
+    model = network()
+    stopping = keras.callbacks.EarlyStopping("filter_noise", mode="min", min_delta=9, patience=2)
+    slowing = keras.callbacks.ReduceLROnPlateau(
+        "filter_noise", mode="min", min_delta=9, patience=1, factor=0.5
+    )
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    watch = fw.FilterWatch(tmp_path / "logs")
+    fit(model, watch, stopping, slowing, logger, epochs=9)
+    assert steps(watch) == [0, 1, 2, 3]  # nothing improves by 9: patience 2 ends after epoch 3
+    assert float(model.optimizer.learning_rate) < LEARNING
+    assert "filter_noise" in (tmp_path / "log.csv").read_text().splitlines()[0].split(",")
+
+
+def test_freq_counts_batches(tmp_path):
+    watch = fw.FilterWatch(tmp_path, freq=3)
+    history = fit(network(), watch, epochs=2).history  # 4 batches an epoch
+    assert steps(watch) == [0, 3, 4, 7, 8]
+    assert [scores.epoch for scores in watch.history] == [0, 0, 1, 1, 2]
+    assert len(history["filter_noise"]) == 2
+
+
+def test_freq_of_one_batch_sees_each_batch_once(tmp_path):
+    watch = fw.FilterWatch(tmp_path, freq=1)
+    fit(network(), watch, epochs=2)
+    assert steps(watch) == list(range(9))
+
+
+def test_batch_hooks_are_only_there_when_asked_for(tmp_path):
+    def asynchronous(watch):
+        return keras.callbacks.CallbackList([watch], model=network())._async_train
+
+    if keras.backend.backend() != "tensorflow":  # where Keras runs callbacks beside training
+        assert asynchronous(fw.FilterWatch(tmp_path))
+    assert not asynchronous(fw.FilterWatch(tmp_path, freq=1))
+
+
+def test_a_resumed_training_starts_at_its_initial_epoch(tmp_path):
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(), watch, initial_epoch=5, epochs=7)
+    assert steps(watch) == [5, 6, 7]
+
+
+def test_a_second_fit_goes_on_where_the_first_ended(tmp_path):
+    model, watch = network(), fw.FilterWatch(tmp_path)
+    fit(model, watch, epochs=2)
+    fit(model, watch, epochs=1)
+    assert steps(watch) == [0, 1, 2, 3]
+    assert len(list((tmp_path / "filterwatch").iterdir())) == 2
+
+
+def test_another_model_is_another_story(tmp_path):
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(RESTING), watch, epochs=6)
+    assert watch.alarms
+    fit(network(), watch, epochs=1)
+    assert steps(watch) == [0, 1]
+    assert not watch.alarms
+
+
+@pytest.mark.filterwarnings("ignore:FilterWatch. the model had no weights")
+def test_a_model_that_is_not_built_before_its_first_batch_is_watched(tmp_path):
+    class Late(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = layers.Conv2D(32, 5, name="conv")
+            self.norm = layers.BatchNormalization()
+            self.unused = layers.Dense(2)
+            self.head = layers.Dense(3, activation="softmax", name="head")
+
+        def call(self, x):
+            return self.head(keras.ops.mean(self.norm(self.conv(x)), axis=(1, 2)))
+
+    watch = fw.FilterWatch(tmp_path)
+    history = fit(compiled(Late()), watch, epochs=2).history
+    assert steps(watch) == [0, 1, 2]
+    assert list(watch.history[0]) == ["conv", "head"]
+    assert len(history["filter_noise"]) == 2
+    assert watch.history[-1]["conv"]["rotation"] > 0
+
+
+def test_deep_models_get_a_picture_of_the_first_and_three_deeper_layers(tmp_path, capsys):
+    convolutions = [layers.Conv2D(4, 3, padding="same", name=f"c{i}") for i in range(7)]
+    head = [layers.Flatten(), layers.Dense(3, activation="softmax")]
+    fit(
+        compiled(keras.Sequential([layers.Input((12, 12, 3)), *convolutions, *head])),
+        fw.FilterWatch(tmp_path),
+        epochs=1,
+    )
+    assert "draws c0, c2, c4, c6." in capsys.readouterr().out
+
+
+def test_all_chosen_layers_get_a_picture(tmp_path, capsys):
+    convolutions = [layers.Conv2D(4, 3, padding="same", name=f"c{i}") for i in range(7)]
+    head = [layers.Flatten(), layers.Dense(3, activation="softmax")]
+    fit(
+        compiled(keras.Sequential([layers.Input((12, 12, 3)), *convolutions, *head])),
+        fw.FilterWatch(tmp_path, layers="c[1-6]"),
+        epochs=1,
+    )
+    assert "draws c1, c2, c3, c4, c5, c6." in capsys.readouterr().out
+
+
+def test_what_is_not_watched_is_said_once(tmp_path, capsys):
+    fit(network(), fw.FilterWatch(tmp_path), epochs=3)
+    assert capsys.readouterr().out.count("not watched: norm (BatchNormalization has no kernel") == 1
+
+
+def test_an_alarm_is_printed_once_and_kept(tmp_path, capsys):
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(RESTING), watch, epochs=8)
+    assert [(a.rule, a.layer, a.step) for a in watch.alarms] == [
+        ("noisy", "first", 5),
+        ("noisy", "second", 5),
+    ]
+    printed = capsys.readouterr().out
+    assert all(printed.count(alarm.message) == 1 for alarm in watch.alarms)
+
+
+def test_healthy_training_of_a_few_epochs_raises_nothing(tmp_path):
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(), watch, epochs=4)
+    assert not watch.alarms
+
+
+@pytest.mark.parametrize("stop_on", ["noisy", ("diverged", "noisy")])
+def test_stop_on_ends_training_with_the_reason(tmp_path, capsys, stop_on):
+    watch = fw.FilterWatch(tmp_path, stop_on=stop_on)
+    fit(network(RESTING), watch, epochs=20)
+    assert steps(watch)[-1] == 5
+    printed = capsys.readouterr().out
+    assert "first still looks untrained after 5 epochs" in printed
+    assert "FilterWatch ends training: 'noisy' is in stop_on." in printed
+
+
+def test_divergence_is_seen_within_the_epoch_and_ends_training(tmp_path):
+    watch = fw.FilterWatch(tmp_path, freq=1, stop_on=["diverged"])
+    model = network(rate=1e30)
+    fit(model, watch, epochs=9)
+    alarm = watch.alarms[0]
+    assert alarm.rule == "diverged"
+    assert alarm.step < 4  # of 4 batches in the first epoch
+    assert steps(watch)[-1] == alarm.step + (1 if steps(watch)[-1] != alarm.step else 0)
+    first = next(a for a in watch.alarms if a.layer == "first")
+    bad = ~np.isfinite(watch.history[-1]["first"].filters["norm"])
+    assert set(first.filters) <= set(np.flatnonzero(bad))
+
+
+def test_diverged_training_keeps_both_columns(tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                for layer in self.model.layers:
+                    layer.set_weights([np.full_like(w, np.nan) for w in layer.get_weights()])
+
+    history = fit(network(), Poison(), fw.FilterWatch(tmp_path), epochs=3).history
+    assert len(history["dead_filters"]) == 3
+    assert [math.isnan(noise) for noise in history["filter_noise"]] == [False, True, True]
+
+
+def test_own_rules_replace_the_default_ones(tmp_path):
+    def moved(history):
+        last = history[-1]
+        if last.step == 2:
+            yield fw.Alarm("moved", "first", last.step, 1.0, 0.0, (), "It moved.")
+
+    watch = fw.FilterWatch(tmp_path, rules=[moved], stop_on="moved")
+    fit(network(RESTING), watch, epochs=9)
+    assert [alarm.rule for alarm in watch.alarms] == ["moved"]
+    assert steps(watch) == [0, 1, 2]
+
+
+def test_own_metrics_are_scored_with_the_others(tmp_path):
+    watch = fw.FilterWatch(tmp_path, metrics={"peak": lambda array: np.abs(array).max()})
+    model = network()
+    fit(model, watch)
+    peak = np.abs(model.get_layer("first").get_weights()[0]).max()
+    assert watch.history[-1]["first"]["peak"] == pytest.approx(peak)
+
+
+def test_summary_prints_the_table_the_alarms_and_the_command(tmp_path, capsys):
+    watch = fw.FilterWatch(tmp_path)
+    watch.summary()
+    assert "Nothing was watched yet." in capsys.readouterr().out
+    fit(network(RESTING), watch, epochs=6)
+    capsys.readouterr()
+    watch.summary()
+    printed = capsys.readouterr().out
+    assert str(watch.history[-1]) in printed
+    assert watch.alarms[0].message in printed
+    assert f"tensorboard --logdir {tmp_path}" in printed
+
+
+# Nothing that goes wrong while watching ends a training.
+
+
+def test_a_rule_that_fails_is_named_once_and_the_others_go_on(tmp_path):
+    def broken(history):
+        raise KeyError("oops")
+
+    watch = fw.FilterWatch(tmp_path, rules=[broken, *fw.default_rules()])
+    with pytest.warns(UserWarning, match=r"could not follow the rule broken.*oops") as caught:
+        fit(network(RESTING), watch, epochs=6)
+    assert sum("broken" in str(warning.message) for warning in caught) == 1
+    assert {alarm.rule for alarm in watch.alarms} == {"noisy"}
+
+
+def test_a_metric_that_fails_is_named_once_and_the_scores_go_on(tmp_path):
+    def broken(array):
+        raise KeyError("oops")
+
+    watch = fw.FilterWatch(tmp_path, metrics={"mine": broken})
+    with pytest.warns(UserWarning, match=r"metric 'mine' failed on kernel 'first'.*oops"):
+        fit(network(), watch, epochs=2)
+    assert steps(watch) == [0, 1, 2]
+    assert "noise" in watch.history[-1]["first"]
+
+
+def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_filterwatch.draw._sheet", lambda *args: 1 / 0)
+    watch = fw.FilterWatch(tmp_path)
+    with pytest.warns(UserWarning, match="could not draw first: pictures are missing"):
+        fit(network(), watch, epochs=2)
+    assert steps(watch) == [0, 1, 2]
+    assert len(list((tmp_path / "filterwatch").iterdir())) == 1
+
+
+def test_a_directory_that_cannot_be_made_costs_the_events_only(tmp_path):
+    watch = fw.FilterWatch(tmp_path / "logs")
+    (tmp_path / "logs").write_text("in the way")
+    with pytest.warns(UserWarning, match="could not write events: steps are missing in TensorB"):
+        history = fit(network(), watch, epochs=2).history
+    assert steps(watch) == [0, 1, 2]
+    assert len(history["filter_noise"]) == 2
+
+
+def test_a_model_without_kernels_is_said_and_trained(tmp_path):
+    model = keras.Sequential(
+        [layers.Input((12, 12, 3)), layers.Flatten(), layers.Activation("softmax")]
+    )
+    watch = fw.FilterWatch(tmp_path)
+    model.compile(loss="mse")
+    x, _ = data()
+    with pytest.warns(UserWarning, match="has no kernels: nothing is watched. Training goes on"):
+        history = model.fit(x, x.reshape(32, -1), epochs=2, callbacks=[watch], verbose=0).history
+    assert len(history["loss"]) == 2
+    assert "filter_noise" not in history
+
+
+def test_a_network_without_windows_is_said_and_watched_for_the_rest(tmp_path):
+    parts = [layers.Dense(8, activation="relu", name="hidden"), layers.Dense(3, "softmax")]
+    model = compiled(keras.Sequential([layers.Input((12,)), *parts]))
+    watch = fw.FilterWatch(tmp_path)
+    x, y = data()
+    with pytest.warns(UserWarning, match=r"no kernel has a window larger than 1.*Flatten layer"):
+        history = model.fit(x[:, 0, :, 0], y, epochs=2, callbacks=[watch], verbose=0).history
+    assert {"dead", "update", "rotation"} <= set(watch.history[-1]["hidden"])
+    assert "dead_filters" in history
+    assert "filter_noise" not in history
+
+
+def test_an_unknown_layer_ends_before_training_began(tmp_path):
+    watch = fw.FilterWatch(tmp_path, layers=["first", "secnd"])
+    with pytest.raises(ValueError, match="no kernel is called 'secnd'; did you mean 'second'"):
+        fit(network(), watch)
+    assert not watch.history
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_a_recurrent_network_is_watched_for_what_it_has(tmp_path, name):
+    recurrent = getattr(layers, name)(4, name="recurrent")
+    model = compiled(
+        keras.Sequential([layers.Input((12, 3)), recurrent, layers.Dense(3, activation="softmax")])
+    )
+    watch = fw.FilterWatch(tmp_path)
+    x, y = data()
+    with pytest.warns(UserWarning, match="no kernel has a window"):
+        model.fit(x[:, 0], y, epochs=1, callbacks=[watch], verbose=0)
+    assert "recurrent" in watch.history[-1].skipped
+
+
+def test_an_unknown_layer_of_a_late_model_ends_no_training_that_began(tmp_path):
+    parts = [layers.Conv2D(4, 3, name="conv"), layers.Flatten(), layers.Dense(3, "softmax")]
+    model, watch = compiled(keras.Sequential(parts)), fw.FilterWatch(tmp_path, ["conv", "cnv"])
+    message = "no kernel is called 'cnv'; did you mean 'conv'"
+    if keras.backend.backend() != "tensorflow":  # Keras builds the model before training begins
+        with pytest.raises(ValueError, match=message):
+            fit(model, watch)
+        return
+    with pytest.warns(UserWarning, match=message):
+        fit(model, watch, epochs=2)
+    assert [list(scores) for scores in watch.history] == [["conv"]] * 3
+
+
+def test_watching_holds_two_copies_of_the_weights_and_no_more(tmp_path):
+    hidden = [layers.Dense(units, activation="relu") for units in (8000, 2000)]
+    head = layers.Dense(3, activation="softmax")
+    model = compiled(keras.Sequential([layers.Input((12, 12, 3)), layers.Flatten(), *hidden, head]))
+    watched = 4 * sum(layer.kernel.shape[0] * layer.kernel.shape[1] for layer in (*hidden, head))
+    watch = fw.FilterWatch(tmp_path, images=False)
+    tracemalloc.start()  # sees NumPy's memory, not the backend's
+    fit(model, watch, epochs=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 1.9 * watched < peak < 2.3 * watched
