@@ -25,8 +25,10 @@ def imported_by(code, **environment):
 
 @pytest.mark.parametrize(
     "room",
-    ["kernels", "metrics", "metrics.noise", "metrics.dead", "metrics.motion"]
-    + ["scoring", "rules", "draw"],
+    [
+        *("kernels", "metrics", "metrics.noise", "metrics.dead", "metrics.motion"),
+        *("scoring", "rules", "draw"),
+    ],
 )
 def test_core_room_imports_no_framework(room):
     assert imported_by(f"import keras_filterwatch.{room}") == set()
