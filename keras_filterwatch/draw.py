@@ -39,7 +39,7 @@ _MARGIN, _SPACE, _STRIP, _NARROWEST, _WIDEST = 12, 4, 16, 440, 1900
 
 
 def filters(
-    source: Any, layer: str | None = None, *, step: int | None = None, scores: Scores | None = None
+    source: Any, layer: Any = None, *, step: int | None = None, scores: Scores | None = None
 ) -> Image.Image:
     """One labelled picture of a layer's filters; shows itself in a notebook.
 
@@ -50,7 +50,7 @@ def filters(
 
     Args:
         source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
-        layer: its name; None for the first one whose window is larger than 1.
+        layer: its name, or the layer; None for the first one whose window is larger than 1.
         step: for the caption; a `Snapshot` knows its own.
         scores: those of `source`, to save computing them.
 
@@ -70,8 +70,9 @@ def filters(
     return _matrix(kernel, measured, step)
 
 
-def _chosen(snapshot: Snapshot, layer: str | None) -> Kernel:
+def _chosen(snapshot: Snapshot, layer: Any) -> Kernel:
     drawable = {kernel.name: kernel for kernel in snapshot.kernels if kernel.has_window}
+    layer = getattr(layer, "name", layer)
     if layer is None and drawable:
         return next(iter(drawable.values()))
     if layer in drawable:
@@ -87,7 +88,7 @@ def _chosen(snapshot: Snapshot, layer: str | None) -> Kernel:
             f"layer {layer!r} has no window larger than 1, so there is nothing to draw; these "
             f"layers have one: {list(drawable)}."
         )
-    near = difflib.get_close_matches(layer, drawable, cutoff=0.4)
+    near = difflib.get_close_matches(str(layer), drawable, cutoff=0.4)
     raise ValueError(f"no layer is called {layer!r}; nearest: {near}; all: {list(drawable)}.")
 
 

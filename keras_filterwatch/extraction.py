@@ -70,7 +70,10 @@ class Watched:
 
 
 def snapshot(model: keras.Layer, step: int = 0, layers: Any = None) -> Snapshot:
-    """The kernels of a built model as they are now; see `find` for the choice of layers."""
+    """The kernels of a built model as they are now.
+
+    Takes and raises what `find` does, and ValueError if no kernel is as `layers` asks.
+    """
     watched = find(model, layers)
     if watched.problems:
         raise ValueError(" ".join(watched.problems))
@@ -94,9 +97,16 @@ def find(model: keras.Layer, wanted: Any = None) -> Watched:
         model: any Keras model or layer that has its weights.
         wanted: None for all; a kernel's or layer's name, a glob pattern, a layer (with all that
             it contains), a function `layer -> bool`, or several of these.
+
+    Raises:
+        TypeError, ValueError: no Keras model, or one without weights yet.
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"a Keras model is needed; got {type(model).__name__}.")
+    if not model.built and not model.weights:
+        raise ValueError(
+            f"model {model.name!r} has no weights yet: call it on data, or model.build(shape)."
+        )
     flow = _flow(model)
     sources: list[Source] = []
     skipped: dict[str, str] = {}

@@ -446,3 +446,14 @@ def test_weights_without_a_model_are_refused_with_the_remedy(tmp_path, network):
 def test_what_is_no_model_is_refused():
     with pytest.raises(TypeError, match="a Keras model is needed; got list"):
         fw.score([1, 2])
+
+
+def test_a_model_without_weights_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"has no weights yet: call it on data"):
+        fw.score(keras.Sequential([layers.Conv2D(4, 3)]))
+
+
+def test_a_model_is_drawn_by_name_or_by_layer(network):
+    by_name = fw.draw.filters(network, "conv_b")
+    np.testing.assert_array_equal(by_name, fw.draw.filters(network, network.get_layer("conv_b")))
+    np.testing.assert_array_equal(fw.draw.filters(network), fw.draw.filters(network, "conv_a"))
