@@ -6,11 +6,11 @@ RUN = $(VENV)/bin/python
 
 # All tests, on TensorFlow.
 test: $(VENV)/ready
-	$(RUN) -m pytest
+	KERAS_BACKEND=tensorflow $(RUN) -m pytest
 
 # A small network learns which way up photographs are.
 demo: $(VENV)/ready
-	TF_CPP_MIN_LOG_LEVEL=2 $(RUN) examples/natural_filters.py
+	KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 $(RUN) examples/natural_filters.py
 
 # All tests on JAX and PyTorch too, without TensorFlow, and the same scores on all three.
 test-backends: test $(VENV)-jax/ready $(VENV)-torch/ready

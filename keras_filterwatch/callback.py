@@ -5,6 +5,8 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ class FilterWatch(keras.callbacks.Callback):
         self.images = images
         self.metrics = _extra_metrics(metrics or {})
         self.rules = default_rules() if rules is None else _functions("rules", rules)
-        self.stop_on = _rule_names(stop_on, None if rules else self.rules)
+        self.stop_on = _rule_names(stop_on, self.rules)
         self._forget()
 
     def _forget(self) -> None:
@@ -172,10 +174,11 @@ class FilterWatch(keras.callbacks.Callback):
         windows = [source.name for source in self._watched.sources if source.has_window]
         if self.images:
             self._drawn = windows if self.layers is not None else _spread(windows, _DRAWN)
-        drawn = f", draws {', '.join(self._drawn)}" if self._drawn else ""
-        print(f"FilterWatch watches {len(names)} kernels{drawn}.")
-        for line in not_watched(self._watched.skipped):
-            print(line)
+        with self._going_on("say what is watched", "it is watched all the same"):
+            drawn = f", draws {', '.join(self._drawn)}" if self._drawn else ""
+            print(f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}.")
+            for line in not_watched(self._watched.skipped):
+                print(line)
         if not names:
             self._warn(f"{self.model.name!r} has no kernels", "nothing is watched")
         elif not windows:
@@ -192,6 +195,11 @@ class FilterWatch(keras.callbacks.Callback):
         if self._watched is None or not self._watched.sources:
             return None
         if self.history and self.history[-1].step == step:
+            if self._previous and self.history[-1].epoch < self._epochs:
+                # the batch before was the last one: an epoch of unknown length ends unforeseen
+                self.history[-1] = replace(self.history[-1], epoch=self._epochs)
+                self._judge()
+                self._write(self._previous, self.history[-1])
             return self.history[-1]
         self._looked_at = step
         with self._going_on("score the kernels", "steps are missing"):
@@ -208,15 +216,16 @@ class FilterWatch(keras.callbacks.Callback):
         return None
 
     def _score(self, snapshot: Snapshot) -> Scores:
-        past: dict[str, Any] = {"first": self._first or snapshot, "previous": self._previous}
-        try:
-            return score(snapshot, **past, metrics=self.metrics, epoch=self._epochs)
-        except ValueError as error:
-            if not self.metrics:
-                raise
-            self._warn(str(error), "none of your metrics is measured from here on")
-            self.metrics = {}
-            return score(snapshot, **past, epoch=self._epochs)
+        return score(
+            snapshot,
+            first=self._first or snapshot,
+            previous=self._previous,
+            metrics=self.metrics,
+            epoch=self._epochs,
+            on_failure=lambda name, error: self._warn(
+                f"metric {name!r} failed", f"it is missing where it fails ({error})"
+            ),
+        )
 
     def _judge(self) -> None:
         known = {(alarm.rule, alarm.layer) for alarm in self.alarms}
@@ -224,14 +233,16 @@ class FilterWatch(keras.callbacks.Callback):
         for rule in self.rules:
             with self._going_on(f"follow the rule {_name(rule)}", "it is silent"):
                 for alarm in rule(self.history):
+                    stops.add(alarm.rule)  # a second fit ends for what the first one ended for
                     if (alarm.rule, alarm.layer) not in known:
                         known.add((alarm.rule, alarm.layer))
                         self.alarms.append(alarm)
                         print(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
-                        stops.add(alarm.rule)
-        for name in sorted(stops & set(self.stop_on)):
-            print(f"FilterWatch ends training: {name!r} is in stop_on.")
+        reasons = sorted(stops & set(self.stop_on))
+        if reasons and not self.model.stop_training:
             self.model.stop_training = True
+            for name in reasons:
+                print(f"FilterWatch ends training: {name!r} is in stop_on.")
 
     def _write(self, snapshot: Snapshot, scores: Scores) -> None:
         pictures = {}
@@ -297,6 +308,8 @@ def _layer_choice(layers: Any) -> Any:
         return None
     one = isinstance(layers, str) or not isinstance(layers, Iterable)
     wishes = [layers] if one else list(layers)
+    if not wishes:
+        raise ValueError("layers: nothing is chosen; None watches every kernel.")
     for wish in wishes:
         if not isinstance(wish, str) and not callable(wish):  # a layer is callable
             raise TypeError(
@@ -321,15 +334,21 @@ def _functions(what: str, given: Iterable[Any]) -> list[Any]:
     return functions
 
 
-def _rule_names(stop_on: str | Iterable[str], known: list[Rule] | None) -> tuple[str, ...]:
+def _rule_names(stop_on: str | Iterable[str], followed: list[Rule]) -> tuple[str, ...]:
     names = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
-    # rules of the user's own may raise alarms under any name
-    there_are = [_name(rule) for rule in known] if known else names
+    there_are = [_name(rule) for rule in followed]
+    homes = {getattr(_unwrapped(rule), "__module__", "") for rule in followed}
     for name in names:
-        if name not in there_are:
+        # rules of the user's own may raise alarms under any name
+        if name not in there_are and homes <= {default_rules.__module__}:
             raise ValueError(f"stop_on: no rule is called {name!r}; there are {there_are}.")
     return names
 
 
 def _name(function: Any) -> str:
+    function = _unwrapped(function)
     return str(getattr(function, "__name__", function))
+
+
+def _unwrapped(function: Any) -> Any:
+    return _unwrapped(function.func) if isinstance(function, partial) else function

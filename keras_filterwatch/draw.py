@@ -1,7 +1,6 @@
 """Kernels in, pictures out: what the filters of a layer look like at one step."""
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
 from keras_filterwatch.scoring import LayerScores, Scores, score, snapshot_of
 
 Pixels = NDArray[np.uint8]
@@ -50,15 +49,16 @@ def filters(
 
     Args:
         source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
-        layer: its name, or the layer; None for the first one whose window is larger than 1.
+        layer: its name, or, of a model, the layer or a pattern; the first with a window larger
+            than 1 is drawn if there are several, or if it is None.
         step: for the caption; a `Snapshot` knows its own.
         scores: those of `source`, to save computing them.
 
     Raises:
         ValueError: no layer of that name, or none with a window to draw.
     """
-    snapshot = snapshot_of(source)
-    kernel = _chosen(snapshot, layer)
+    snapshot = snapshot_of(source, layer)
+    kernel = _chosen(snapshot, layer if isinstance(source, Snapshot | Mapping) else None)
     if scores is None:
         scores = score(Snapshot(snapshot.step, (kernel,)))
     if step is None and isinstance(source, Snapshot):
@@ -70,38 +70,29 @@ def filters(
     return _matrix(kernel, measured, step)
 
 
-def _chosen(snapshot: Snapshot, layer: Any) -> Kernel:
-    drawable = {kernel.name: kernel for kernel in snapshot.kernels if kernel.has_window}
-    layer = getattr(layer, "name", layer)
-    if layer is None and drawable:
-        return next(iter(drawable.values()))
-    if layer in drawable:
-        return drawable[layer]
-    if layer is None:
-        raise ValueError(
-            "no kernel has a window larger than 1, so there is nothing to draw; kernels: "
-            f"{[kernel.name for kernel in snapshot.kernels]}. A Dense layer can be drawn where it "
-            "reads an image through a Flatten layer."
-        )
-    if layer in [kernel.name for kernel in snapshot.kernels]:
-        raise ValueError(
-            f"layer {layer!r} has no window larger than 1, so there is nothing to draw; these "
-            f"layers have one: {list(drawable)}."
-        )
-    near = difflib.get_close_matches(str(layer), drawable, cutoff=0.4)
-    raise ValueError(f"no layer is called {layer!r}; nearest: {near}; all: {list(drawable)}.")
+def _chosen(snapshot: Snapshot, name: str | None) -> Kernel:
+    names = [kernel.name for kernel in snapshot.kernels]
+    if name is not None and name not in names:
+        raise ValueError(f"no kernel is called {name!r}; {nearest(name, names)}.")
+    wanted = [kernel for kernel in snapshot.kernels if name in (None, kernel.name)]
+    for kernel in wanted:
+        if kernel.has_window:
+            return kernel
+    raise ValueError(
+        f"there is nothing to draw: none of {[kernel.name for kernel in wanted]} has a window "
+        "larger than 1. A Dense layer has one where it reads an image through a Flatten layer."
+    )
 
 
 def _sheet(kernel: Kernel, measured: LayerScores, step: int | None, coloured: bool) -> Image.Image:
     """Filters as tiles in reading order."""
     few = kernel.filters <= 64
-    weights, thinned = _thinned(kernel.array[..., :MAX_FILTERS])
-    size, fitting = _layout(weights.shape[:-2], 60, least=3 if few else 2)
-    across = min(8 if few else 16, fitting)
-    height = weights.shape[-4] * size if len(kernel.spatial) > 1 else _STRIP
-    down = max(1, _WIDEST // (height + _SPACE))
-    shown = min(weights.shape[-1], across * down)
-    limit = _limit(weights[..., :shown])
+    spatial, nth, thinned = _thinned(kernel.spatial)
+    size, across, down = _layout(spatial, 60, least=3 if few else 2)
+    across = min(8 if few else 16, across)
+    shown = min(kernel.filters, MAX_FILTERS, across * down)
+    weights = kernel.array[nth][..., :shown].astype(np.float64)
+    limit = _limit(weights)
     if coloured:
         tiles = [_enlarged(_in_colour(weights[..., f], limit), size) for f in range(shown)]
     else:
@@ -115,13 +106,14 @@ def _sheet(kernel: Kernel, measured: LayerScores, step: int | None, coloured: bo
 
 def _matrix(kernel: Kernel, measured: LayerScores, step: int | None) -> Image.Image:
     """A row per filter, a column per channel, the strongest channels first."""
-    shown = min(kernel.filters, MAX_ROWS)
-    rows, thinned = _thinned(kernel.array[..., :shown])
-    size, fitting = _layout(rows.shape[:-2], 18, least=3)
+    spatial, nth, thinned = _thinned(kernel.spatial)
+    size, across, down = _layout(spatial, 18, least=3)
+    shown = min(kernel.filters, MAX_ROWS, down)
+    rows = kernel.array[nth][..., :shown].astype(np.float64)
     with np.errstate(all="ignore"):
         strength = np.square(rows).sum(axis=(*range(rows.ndim - 2), -1))
     strength[~np.isfinite(strength)] = np.inf  # what diverged is to be seen
-    strongest = np.argsort(-strength, kind="stable")[: min(MAX_COLUMNS, fitting)]
+    strongest = np.argsort(-strength, kind="stable")[: min(MAX_COLUMNS, across)]
     weights = rows[..., strongest, :]
     limit = _limit(weights)
     cells = [
@@ -153,26 +145,30 @@ def _limit(weights: Array) -> float:
     return float(np.quantile(size, 0.995)) or 1.0 if size.size else 1.0
 
 
-def _width(spatial: Sequence[int]) -> int:
-    """Of a slice, in taps: depths stand side by side."""
-    return spatial[-1] if len(spatial) < 3 else spatial[0] * (spatial[2] + 1)
+def _size(spatial: Sequence[int]) -> tuple[int, int]:
+    """Height and width of a slice, in taps: depths stand side by side."""
+    if len(spatial) < 3:
+        return (spatial[0] if len(spatial) == 2 else 1), spatial[-1]
+    return spatial[1], spatial[0] * (spatial[2] + 1)
 
 
-def _thinned(array: Array) -> tuple[Array, str]:
-    """Windows too wide for a picture lose taps evenly, and a note says so."""
-    spatial = array.shape[:-2]
-    nth = 1
-    while _width([-(-size // nth) for size in spatial]) > _WIDEST:
+def _thinned(spatial: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[slice, ...], str]:
+    """Windows too large for a picture lose taps evenly: their new size, how, and a note on it."""
+    nth, fewer = 1, spatial
+    while max(_size(fewer)) > _WIDEST:
         nth += 1
-    thinned = array[(slice(None, None, nth),) * len(spatial)].astype(np.float64)
-    return thinned, f"1 of {nth} taps along each axis" if nth > 1 else ""
+        fewer = tuple(-(-size // nth) for size in spatial)
+    note = f"1 of {nth} taps along each axis" if nth > 1 else ""
+    return fewer, (slice(None, None, nth),) * len(spatial), note
 
 
-def _layout(spatial: Sequence[int], target: int, least: int) -> tuple[int, int]:
-    """Pixels per tap, for windows about as wide as the target, and how many fit side by side."""
+def _layout(spatial: Sequence[int], target: int, least: int) -> tuple[int, int, int]:
+    """Pixels per tap, for windows about as wide as the target, and how many fit across and down."""
+    height, width = _size(spatial)
     size = max(least, min(16, round(target / max(spatial))))
-    size = min(size, _WIDEST // _width(spatial))
-    return size, _WIDEST // (_width(spatial) * size + _SPACE) or 1
+    size = min(size, _WIDEST // max(height, width))
+    tall = height * size if len(spatial) > 1 else _STRIP
+    return size, _WIDEST // (width * size + _SPACE) or 1, _WIDEST // (tall + _SPACE) or 1
 
 
 def _slice(window: Array, limit: float, size: int) -> Pixels:

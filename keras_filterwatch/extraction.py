@@ -1,6 +1,6 @@
 """Keras model in, snapshot out: finds the kernels, names them, reads them in one axis order."""
 
-import difflib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 
 from keras_filterwatch import tracing
-from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
 
 _RECURRENT = (
     *(layers.LSTM, layers.GRU, layers.SimpleRNN),
@@ -39,15 +39,19 @@ class Source:
     @property
     def has_window(self) -> bool:
         """Whether a filter has neighbouring taps: false for dense and 1x1 kernels."""
-        return self.read().has_window
+        shape = np.broadcast_to(np.int8(0), self.variable.shape)
+        return Kernel(self.name, "", self.arrange(shape)).has_window
 
     def read(self) -> Kernel:
         """The kernel as it is now."""
-        array = self.arrange(_to_numpy(self.variable))
+        # with LoRA, what the layer computes with is its variable plus a product of two others
+        adapted = getattr(self.layer, "lora_enabled", False)
+        array = self.arrange(_to_numpy(self.layer.kernel if adapted else self.variable))
         gains = [gain for gain in map(_gain, self.batch_norms) if len(gain) == array.shape[-1]]
         # a filter that several BatchNormalizations read is alive if one lets it live
         gain = np.max(gains, axis=0) if gains else None
-        return Kernel(self.name, type(self.layer).__name__, array, gain)
+        trainable = self.layer.trainable and (adapted or self.variable.trainable)
+        return Kernel(self.name, type(self.layer).__name__, array, gain, trainable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,25 +73,25 @@ class Watched:
         return Snapshot(step, tuple(source.read() for source in self.sources), self.skipped)
 
 
-def snapshot(model: keras.Layer, step: int = 0, layers: Any = None) -> Snapshot:
+def snapshot(model: keras.Layer, wanted: Any = None, step: int = 0) -> Snapshot:
     """The kernels of a built model as they are now.
 
-    Takes and raises what `find` does, and ValueError if no kernel is as `layers` asks.
+    Takes and raises what `find` does, and ValueError if no kernel is as `wanted` asks.
     """
-    watched = find(model, layers)
+    watched = find(model, wanted)
     if watched.problems:
         raise ValueError(" ".join(watched.problems))
     return watched.read(step)
 
 
-def load(path: str | os.PathLike[str]) -> Snapshot:
-    """The kernels of a model saved as `.keras` or `.h5`."""
+def load(path: str | os.PathLike[str]) -> keras.Model:
+    """A model saved as `.keras` or `.h5`."""
     if os.fspath(path).endswith(".weights.h5"):
         raise ValueError(
             f"{path} holds weights without the model they belong to: build the model, call "
             "model.load_weights(path), and pass the model."
         )
-    return snapshot(keras.saving.load_model(path, compile=False))
+    return keras.saving.load_model(path, compile=False)
 
 
 def find(model: keras.Layer, wanted: Any = None) -> Watched:
@@ -118,7 +122,7 @@ def find(model: keras.Layer, wanted: Any = None) -> Watched:
             continue
         for suffix, variable in kernels.items():
             norms = flow.batch_norms(layer) if flow and suffix != "/depthwise_kernel" else []
-            arrange = _arrangement(layer, suffix, len(variable.shape), flow)
+            arrange = _arrangement(layer, suffix, variable, flow)
             sources.append(Source(name + suffix, layer, variable, arrange, norms))
     if flow:
         sources.sort(key=lambda source: flow.order.get(id(source.layer), len(flow.order)))
@@ -156,7 +160,7 @@ def _owners(model: keras.Layer) -> Iterator[tuple[str, keras.Layer, list[keras.V
         parts = [] if isinstance(layer, _RECURRENT) else _sublayers(layer)
         theirs = {id(weight) for part in parts for weight in part.weights}
         own = [weight for weight in layer.weights if id(weight) not in theirs]
-        if own:
+        if own or (path and not layer.built):
             yield _unique(path or layer.name, taken), layer, own
         for part in parts:
             yield from walk(part, f"{path}/{part.name}" if path else part.name)
@@ -192,6 +196,8 @@ def _unfit(
     """Why a layer is not watched; empty if it is."""
     if isinstance(layer, _RECURRENT):
         return "recurrent: its kernel holds gates, not filters"
+    if not own:
+        return "not built: the model has not used it"
     if not kernels:
         return f"{type(layer).__name__} has no kernel, only {', '.join(w.name for w in own)}"
     for kernel in kernels.values():
@@ -203,7 +209,7 @@ def _unfit(
 
 
 def _arrangement(
-    layer: keras.Layer, suffix: str, axes: int, flow: tracing.Flow | None
+    layer: keras.Layer, suffix: str, variable: keras.Variable, flow: tracing.Flow | None
 ) -> Callable[[Array], Array]:
     if isinstance(layer, _DEPTHWISE) or suffix == "/depthwise_kernel":
         return _depthwise
@@ -212,7 +218,9 @@ def _arrangement(
     if isinstance(layer, layers.EinsumDense):
         return partial(_contracted, equation=layer.equation)
     image = flow.image_shape(layer) if flow and isinstance(layer, layers.Dense) else None
-    return partial(_imaged, image=image) if image else np.asarray
+    if image and len(variable.shape) == 2 and variable.shape[0] == math.prod(image):
+        return partial(_imaged, image=image)
+    return np.asarray
 
 
 def _depthwise(array: Array) -> Array:
@@ -272,8 +280,9 @@ def _choose(
 
 def _meets(source: Source, wish: Any) -> bool:
     if isinstance(wish, str):
-        inside = source.name.startswith(wish + "/") or source.layer.name == wish
-        return source.name == wish or inside or fnmatchcase(source.name, wish)
+        inside = source.name.startswith(wish + "/")
+        names = (source.name, source.layer.name)
+        return inside or any(name == wish or fnmatchcase(name, wish) for name in names)
     if isinstance(wish, keras.Layer):
         return any(weight is source.variable for weight in wish.weights)
     return bool(wish(source.layer))
@@ -282,9 +291,7 @@ def _meets(source: Source, wish: Any) -> bool:
 def _unmet(wish: Any, names: list[str], skipped: dict[str, str]) -> str:
     if not isinstance(wish, str):
         what = f"layer {wish.name!r}" if isinstance(wish, keras.Layer) else f"{wish!r}"
-        return f"layers: {what} matches no kernel of this model; there are {names}."
+        return f"{what} matches no kernel of this model; there are {names}."
     if wish in skipped:
-        return f"layers: {wish!r} cannot be watched: {skipped[wish]}."
-    near = difflib.get_close_matches(wish, names, cutoff=0.4)
-    hint = f"did you mean {' or '.join(map(repr, near))}" if near else f"there are {names}"
-    return f"layers: no kernel is called {wish!r}; {hint}."
+        return f"{wish!r} cannot be watched: {skipped[wish]}."
+    return f"no kernel is called {wish!r}; {nearest(wish, names)}."

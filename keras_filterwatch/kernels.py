@@ -1,6 +1,7 @@
 """What is watched: the kernels of a network at one step of its training."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,12 +23,14 @@ class Kernel:
             reads a flattened image.
         gain: per filter, what a BatchNormalization behind the layer multiplies it by,
             `|gamma| / sqrt(variance + epsilon)`; None where none follows.
+        trainable: whether training may change it: false in a frozen layer.
     """
 
     name: str
     layer_type: str
     array: Array
     gain: Array | None = None
+    trainable: bool = True
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
@@ -94,3 +97,10 @@ class Snapshot:
         """The same snapshot in memory of its own: it stays as it is while training goes on."""
         kernels = tuple(replace(k, array=np.array(k.array)) for k in self.kernels)
         return replace(self, kernels=kernels)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """For a message about a name that is not there: those like it, or else all."""
+    names = list(names)
+    near = difflib.get_close_matches(str(name), names, cutoff=0.4)
+    return f"did you mean {' or '.join(map(repr, near))}" if near else f"there are {names}"

@@ -69,6 +69,7 @@ def noisy(history: History, patience: int = 5) -> list[Alarm]:
             f"{name} still looks untrained after {last.epoch} epochs: noise score "
             f"{layer['noise']:.2f} (1 is noise, below {bound:.2f} would be structure), "
             f"rotation {turned:.2g} since the start (0 is not at all)."
+            + ("" if layer.trainable else " It is frozen: trainable is False.")
         )
         alarms.append(Alarm("noisy", name, last.step, layer["noise"], bound, (), message))
     return alarms
@@ -83,8 +84,8 @@ def diverged(history: History) -> list[Alarm]:
         if filters:
             some = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
             message = (
-                f"{name} diverged: the weights of {len(filters)} of {layer.shape[-1]} filters "
-                f"are not finite any more (filters {some})."
+                f"{name} diverged: {len(filters)} of {layer.shape[-1]} filters are not finite any "
+                f"more, by their weights or the BatchNormalization behind them (filters {some})."
             )
             alarms.append(Alarm("diverged", name, last.step, len(filters), 0, filters, message))
     return alarms

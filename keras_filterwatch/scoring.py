@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
 from keras_filterwatch.metrics import dead, motion, noise
 
 Metric = Callable[[Array], ArrayLike]
@@ -25,6 +25,7 @@ MEASURES = {  # the scores' names, and what they say in a line
     "update": "Size of the change since the last step, relative to the weights.",
     "rotation": "1 - cosine to the weights at the start: 0 is where they began.",
 }
+_NAMED = 8  # layers of one reason; `Scores.skipped` has them all
 _COLUMNS = ("noise", "noise_z", "slices", "dc", "anisotropy", "dead", "update", "rotation")
 
 
@@ -38,6 +39,7 @@ class LayerScores(Mapping[str, float]):
         verdict: `"structured"`, `"untrained"` or `"undetermined"`.
         numbers: name -> number; `layer["noise"]` is short for `layer.numbers["noise"]`.
         filters: name -> the number of each filter, `(filters,)`, NaN where undefined.
+        trainable: whether training may change the layer.
     """
 
     layer_type: str
@@ -45,8 +47,11 @@ class LayerScores(Mapping[str, float]):
     verdict: str
     numbers: dict[str, float]
     filters: dict[str, Array]
+    trainable: bool = True
 
     def __getitem__(self, name: str) -> float:
+        if name not in self.numbers:
+            raise KeyError(f"no score {name!r}: unknown, or undefined here; there are {[*self]}.")
         return self.numbers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -90,6 +95,8 @@ class Scores(Mapping[str, LayerScores]):
         return float(np.mean(np.concatenate(flags))) if sum(map(len, flags)) else float("nan")
 
     def __getitem__(self, name: str) -> LayerScores:
+        if name not in self.layers:
+            raise KeyError(f"no kernel is called {name!r}; {nearest(name, self)}.")
         return self.layers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -109,6 +116,7 @@ def score(
     previous: Snapshot | None = None,
     metrics: Mapping[str, Metric] | None = None,
     epoch: int | None = None,
+    on_failure: Callable[[str, ValueError], None] | None = None,
 ) -> Scores:
     """Scores a network's kernels.
 
@@ -120,13 +128,19 @@ def score(
         metrics: more scores, name -> function of the kernel's array that returns a number, or
             one number per filter (the layer then gets their mean).
         epoch: epochs completed; the snapshot's step if not given.
+        on_failure: what to do about one of `metrics` that fails on a kernel, given its name and
+            the error; the score is then absent. None raises the error.
+
+    Raises:
+        TypeError, ValueError: what came is no model, or has no weights yet, or is no kernel; or
+            one of `metrics` failed.
     """
     snapshot = snapshot_of(source)
     at_first = {kernel.name: kernel.array for kernel in first.kernels} if first else {}
     before = {kernel.name: kernel.array for kernel in previous.kernels} if previous else {}
     layers = {
         kernel.name: _score_kernel(
-            kernel, at_first.get(kernel.name), before.get(kernel.name), metrics or {}
+            kernel, at_first.get(kernel.name), before.get(kernel.name), metrics or {}, on_failure
         )
         for kernel in snapshot.kernels
     }
@@ -134,8 +148,8 @@ def score(
     return Scores(snapshot.step, epoch, layers, snapshot.skipped)
 
 
-def snapshot_of(source: Any) -> Snapshot:
-    """What `score` takes, as a snapshot."""
+def snapshot_of(source: Any, layers: Any = None) -> Snapshot:
+    """What `score` takes, as a snapshot; of a model, only these layers if any are given."""
     if isinstance(source, Snapshot):
         return source
     if isinstance(source, Mapping):
@@ -145,21 +159,26 @@ def snapshot_of(source: Any) -> Snapshot:
     from keras_filterwatch import extraction
 
     if isinstance(source, str | os.PathLike):
-        return extraction.load(source)
-    return extraction.snapshot(source)
+        source = extraction.load(source)
+    return extraction.snapshot(source, wanted=layers)
 
 
 def not_watched(skipped: Mapping[str, str]) -> list[str]:
-    """A line for each reason, with all the layers that it keeps from being watched."""
+    """A line for each reason, with the layers that it keeps from being watched."""
     lines = []
     for reason in dict.fromkeys(skipped.values()):
         names = [name for name, why in skipped.items() if why == reason]
-        lines.append(f"not watched: {', '.join(names)} ({reason})")
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        lines.append(f"not watched: {', '.join(names[:_NAMED])}{more} ({reason})")
     return lines
 
 
 def _score_kernel(
-    kernel: Kernel, first: Array | None, before: Array | None, metrics: Mapping[str, Metric]
+    kernel: Kernel,
+    first: Array | None,
+    before: Array | None,
+    metrics: Mapping[str, Metric],
+    on_failure: Callable[[str, ValueError], None] | None,
 ) -> LayerScores:
     norms = dead.filter_norms(kernel.array, kernel.gain)
     finite = np.isfinite(norms)
@@ -180,7 +199,12 @@ def _score_kernel(
     if first is not None:
         numbers["rotation"], filters["rotation"] = motion.rotation(kernel.array, first)
     for name, metric in metrics.items():
-        numbers[name], filters[name] = _extra(name, metric, kernel)
+        try:
+            numbers[name], filters[name] = _extra(name, metric, kernel)
+        except ValueError as error:
+            if on_failure is None:
+                raise
+            on_failure(name, error)
 
     return LayerScores(
         kernel.layer_type,
@@ -188,6 +212,7 @@ def _score_kernel(
         verdict,
         {name: value for name, value in numbers.items() if np.isfinite(value)},
         {k: v for k, v in filters.items() if k in ("norm", "dead") or not np.isnan(v).all()},
+        kernel.trainable,
     )
 
 

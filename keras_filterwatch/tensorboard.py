@@ -58,7 +58,12 @@ class EventFile:
         self._path = self._directory / f"events.out.tfevents.{int(now):010d}.{who}"
         self._file = self._path.open("xb", buffering=0)
         self._good = 0
-        self._append([event_pb2.Event(wall_time=now, file_version="brain.Event:2")])
+        try:
+            self._append([event_pb2.Event(wall_time=now, file_version="brain.Event:2")])
+        except OSError:
+            self.close()
+            self._path.unlink()  # readers can hang on a file without its first record
+            raise
 
     def _append(self, events: Iterable[event_pb2.Event]) -> None:
         buffer = io.BytesIO()

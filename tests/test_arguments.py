@@ -1,5 +1,6 @@
 """Arguments that cannot be used are refused when FilterWatch is made, with the remedy."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,14 @@ import keras_filterwatch as fw
         ({"freq": "batch"}, ValueError, "got 'batch'"),
         ({"layers": 3}, TypeError, "layers: 3 is neither a name, a glob pattern, a layer nor"),
         ({"layers": ["a", None]}, TypeError, "layers: None is neither"),
+        ({"layers": []}, ValueError, "layers: nothing is chosen; None watches every kernel"),
         ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function"),
         ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
         ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
         ({"stop_on": "nosy"}, ValueError, r"no rule is called 'nosy'; there are \['noisy', "),
         ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
+        ({"stop_on": "nosy", "rules": fw.default_rules()}, ValueError, "no rule is called 'nosy'"),
+        ({"stop_on": "noisy", "rules": [fw.rules.diverged]}, ValueError, "there are .*diverged"),
         ({"probe": [1]}, ValueError, "probe must be None"),
     ],
 )
@@ -58,6 +62,11 @@ def test_nothing_is_made_before_training(tmp_path):
 @pytest.mark.parametrize("log_dir", ["logs", Path("logs") / "run1"])
 def test_strings_and_paths_are_directories(log_dir):
     assert fw.FilterWatch(log_dir).log_dir == Path(log_dir)
+
+
+def test_a_rule_with_another_patience_keeps_its_name(tmp_path):
+    patient = functools.partial(fw.rules.noisy, patience=9)
+    assert fw.FilterWatch(tmp_path, rules=[patient], stop_on="noisy").stop_on == ("noisy",)
 
 
 def test_own_rules_may_stop_under_any_name(tmp_path):

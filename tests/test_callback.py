@@ -1,7 +1,10 @@
 """A real fit, watched: what is recorded, written, printed, and when it stops."""
 
+import io
 import math
+import sys
 import tracemalloc
+import warnings
 
 import keras
 import numpy as np
@@ -122,11 +125,11 @@ def test_freq_of_one_batch_sees_each_batch_once(tmp_path):
 
 
 def test_batch_hooks_are_only_there_when_asked_for(tmp_path):
-    def is_default(watch):  # the mark by which Keras tells whether it must wait for callbacks
-        return getattr(watch.on_train_batch_end, "_is_default", False)
+    def waits_for_batches(watch):  # Keras does where a callback brings a hook of its own
+        return watch.on_train_batch_end.__func__ is not keras.callbacks.Callback.on_train_batch_end
 
-    assert is_default(fw.FilterWatch(tmp_path))
-    assert not is_default(fw.FilterWatch(tmp_path, freq=1))
+    assert not waits_for_batches(fw.FilterWatch(tmp_path))
+    assert waits_for_batches(fw.FilterWatch(tmp_path, freq=1))
 
 
 def test_a_resumed_training_starts_at_its_initial_epoch(tmp_path):
@@ -152,23 +155,38 @@ def test_another_model_is_another_story(tmp_path):
     assert not watch.alarms
 
 
-@pytest.mark.filterwarnings("ignore:FilterWatch. the model had no weights")
+def test_an_epoch_of_unknown_length_ends_with_its_last_batch(tmp_path):
+    def batches():
+        x, y = data()
+        for start in range(0, 32, 8):
+            yield x[start : start + 8], y[start : start + 8]
+
+    watch = fw.FilterWatch(tmp_path, freq=2)
+    network().fit(batches(), epochs=1, callbacks=[watch], verbose=0)
+    assert [(scores.step, scores.epoch) for scores in watch.history] == [(0, 0), (2, 0), (4, 1)]
+
+
 def test_a_model_that_is_not_built_before_its_first_batch_is_watched(tmp_path):
     class Late(keras.Model):
         def __init__(self):
             super().__init__()
             self.conv = layers.Conv2D(32, 5, name="conv")
             self.norm = layers.BatchNormalization()
-            self.unused = layers.Dense(2)
+            self.unused = layers.Dense(2, name="unused")
             self.head = layers.Dense(3, activation="softmax", name="head")
 
         def call(self, x):
             return self.head(keras.ops.mean(self.norm(self.conv(x)), axis=(1, 2)))
 
     watch = fw.FilterWatch(tmp_path)
-    history = fit(compiled(Late()), watch, epochs=2).history
+    with warnings.catch_warnings(record=True) as caught:
+        history = fit(compiled(Late()), watch, epochs=2).history
+    if keras.backend.backend() == "tensorflow":  # elsewhere Keras builds it before training begins
+        said = [str(warning.message) for warning in caught]
+        assert sum("had no weights before its first batch: step 0 is" in each for each in said) == 1
     assert steps(watch) == [0, 1, 2]
     assert list(watch.history[0]) == ["conv", "head"]
+    assert watch.history[0].skipped["unused"] == "not built: the model has not used it"
     assert len(history["filter_noise"]) == 2
     assert watch.history[-1]["conv"]["rotation"] > 0
 
@@ -227,6 +245,16 @@ def test_stop_on_ends_training_with_the_reason(tmp_path, capsys, stop_on):
     assert "FilterWatch ends training: 'noisy' is in stop_on." in printed
 
 
+def test_stop_on_ends_a_second_fit_for_the_same_reason(tmp_path, capsys):
+    model, watch = network(RESTING), fw.FilterWatch(tmp_path, stop_on="noisy")
+    fit(model, watch, epochs=20)
+    fit(model, watch, epochs=20)
+    assert steps(watch)[-1] == 6
+    printed = capsys.readouterr().out
+    assert printed.count("first still looks untrained") == 1
+    assert printed.count("FilterWatch ends training") == 2
+
+
 def test_divergence_is_seen_within_the_epoch_and_ends_training(tmp_path):
     watch = fw.FilterWatch(tmp_path, freq=1, stop_on=["diverged"])
     model = network(rate=1e30)
@@ -234,10 +262,11 @@ def test_divergence_is_seen_within_the_epoch_and_ends_training(tmp_path):
     alarm = watch.alarms[0]
     assert alarm.rule == "diverged"
     assert alarm.step < 4  # of 4 batches in the first epoch
-    assert steps(watch)[-1] == alarm.step + (1 if steps(watch)[-1] != alarm.step else 0)
+    assert steps(watch)[-1] == alarm.step
     first = next(a for a in watch.alarms if a.layer == "first")
-    bad = ~np.isfinite(watch.history[-1]["first"].filters["norm"])
-    assert set(first.filters) <= set(np.flatnonzero(bad))
+    scores = next(scores for scores in watch.history if scores.step == first.step)
+    bad = ~np.isfinite(scores["first"].filters["norm"])
+    assert first.filters == tuple(np.flatnonzero(bad))
 
 
 def test_diverged_training_keeps_both_columns(tmp_path):
@@ -288,6 +317,16 @@ def test_summary_prints_the_table_the_alarms_and_the_command(tmp_path, capsys):
 # Nothing that goes wrong while watching ends a training.
 
 
+def test_what_cannot_be_printed_is_said_and_training_goes_on(tmp_path, monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    watch = fw.FilterWatch(tmp_path)
+    monkeypatch.setattr(sys, "stdout", closed)
+    with pytest.warns(UserWarning, match="could not say what is watched"):
+        fit(network(), watch, epochs=2)
+    assert steps(watch) == [0, 1, 2]
+
+
 def test_a_rule_that_fails_is_named_once_and_the_others_go_on(tmp_path):
     def broken(history):
         raise KeyError("oops")
@@ -304,10 +343,24 @@ def test_a_metric_that_fails_is_named_once_and_the_scores_go_on(tmp_path):
         raise KeyError("oops")
 
     watch = fw.FilterWatch(tmp_path, metrics={"mine": broken})
-    with pytest.warns(UserWarning, match=r"metric 'mine' failed on kernel 'first'.*oops"):
+    with pytest.warns(UserWarning, match=r"metric 'mine' failed.*kernel 'first'.*oops"):
         fit(network(), watch, epochs=2)
     assert steps(watch) == [0, 1, 2]
     assert "noise" in watch.history[-1]["first"]
+
+
+def test_a_metric_that_fails_on_one_kernel_is_measured_on_the_others(tmp_path):
+    metrics = {"centre": lambda array: array[1, 1, 0].mean(), "peak": np.max}
+    watch = fw.FilterWatch(tmp_path, metrics=metrics)
+    with pytest.warns(UserWarning, match=r"metric 'centre' failed.*kernel 'head'") as caught:
+        fit(network(), watch, epochs=2)
+    assert sum("centre" in str(warning.message) for warning in caught) == 1
+    measured = {name: {"centre", "peak"} & set(s) for name, s in watch.history[-1].items()}
+    assert measured == {
+        "first": {"centre", "peak"},
+        "second": {"centre", "peak"},
+        "head": {"peak"},
+    }
 
 
 def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, monkeypatch):

@@ -136,6 +136,20 @@ def test_reshape_flattens_as_well():
     assert list(shapes(model).values()) == [(8, 6, 1, 5)]
 
 
+def test_a_subclassed_network_may_flatten_too():
+    class Templates(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten, self.hidden = layers.Flatten(), layers.Dense(5, name="hidden")
+
+        def call(self, x):
+            return self.hidden(self.flatten(x / 255))
+
+    model = Templates()
+    model(noise((1, 8, 6, 1)))
+    assert shapes(model) == {"hidden": (8, 6, 1, 5)}
+
+
 @pytest.mark.parametrize(
     ("parts", "shape"),
     [
@@ -338,6 +352,67 @@ def test_batch_normalization_is_found_behind_wrapped_layers():
     assert kernel(model).gain is not None
 
 
+def test_of_several_batch_normalizations_the_largest_gain_counts():
+    inputs = layers.Input((9, 9, 3))
+    features = layers.Conv2D(4, 3, name="conv")(inputs)
+    norms = [layers.BatchNormalization(epsilon=0), layers.BatchNormalization(epsilon=0)]
+    model = keras.Model(inputs, layers.Add()([norm(features) for norm in norms]))
+    for norm, gamma in zip(norms, ([0, 1, 2, 0], [3, 0, 1, 0]), strict=True):
+        norm.gamma.assign(gamma)
+    assert kernel(model, "conv").gain == pytest.approx([3, 1, 2, 0])
+
+
+# Layers whose weights are not what they compute with, or not all there.
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(6), layers.Conv1D(6, 3)], ids=["Dense", "Conv1D"])
+def test_lora_is_part_of_the_kernel(layer):
+    model = sequential(layer, shape=(9, 4))
+    layer.enable_lora(2)
+    for weight in layer.trainable_weights:
+        weight.assign(noise(weight.shape))
+    assert kernel(model).array == pytest.approx(
+        np.asarray(keras.ops.convert_to_numpy(layer.kernel))
+    )
+    assert kernel(model).trainable
+
+
+def test_a_frozen_layer_is_known_as_such():
+    model = sequential(
+        layers.Conv2D(4, 3, trainable=False, name="frozen"), layers.Conv2D(4, 3), shape=(9, 9, 3)
+    )
+    assert [k.trainable for k in extraction.snapshot(model).kernels] == [False, True]
+
+
+def test_a_layer_that_the_model_has_not_used_is_named():
+    class Half(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = layers.Dense(3, name="used"), layers.Dense(3, name="unused")
+
+        def call(self, x):
+            return self.used(x)
+
+    model = Half()
+    model(noise((1, 4)))
+    snapshot = extraction.snapshot(model)
+    assert [k.name for k in snapshot.kernels] == ["used"]
+    assert snapshot.skipped == {"unused": "not built: the model has not used it"}
+
+
+def test_a_dense_layer_that_lays_its_kernel_out_otherwise_is_read_as_it_is():
+    class Packed(layers.Dense):
+        def build(self, shape):
+            self._kernel = self.add_weight(shape=(shape[-1] + 1, self.units), name="kernel")
+            self.bias, self.built = None, True
+
+        def call(self, x):
+            return x @ self._kernel[1:]
+
+    model = sequential(layers.Flatten(), Packed(5, name="packed"), shape=(8, 8, 3))
+    assert shapes(model) == {"packed": (193, 5)}
+
+
 # The model stays as it was.
 
 
@@ -401,37 +476,39 @@ def network():
     ids=["name", "names", "glob", "owner", "glob with path", "function"],
 )
 def test_layers_are_chosen(network, choice, chosen):
-    assert list(shapes(network, layers=choice)) == chosen
+    assert list(shapes(network, wanted=choice)) == chosen
 
 
 def test_a_layer_is_chosen_with_all_it_contains(network):
-    assert list(shapes(network, layers=network.get_layer("separable"))) == [
+    assert list(shapes(network, wanted=network.get_layer("separable"))) == [
         "separable/depthwise_kernel",
         "separable/pointwise_kernel",
     ]
 
 
 def test_what_was_not_chosen_is_named(network):
-    skipped = extraction.snapshot(network, layers="conv_a").skipped
+    skipped = extraction.snapshot(network, wanted="conv_a").skipped
     assert skipped["conv_b"] == "not among the chosen layers"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(network):
     with pytest.raises(ValueError, match=r"no kernel is called 'conv_c'; did you mean 'conv_b'"):
-        extraction.snapshot(network, layers=["conv_a", "conv_c"])
+        extraction.snapshot(network, wanted=["conv_a", "conv_c"])
 
 
 def test_a_layer_that_cannot_be_watched_is_answered_with_the_reason(network):
     with pytest.raises(ValueError, match="'norm' cannot be watched: BatchNormalization has no"):
-        extraction.snapshot(network, layers="norm")
+        extraction.snapshot(network, wanted="norm")
 
 
 # What score takes.
 
 
-def test_a_saved_model_is_scored_like_the_model(tmp_path, network):
-    network.save(tmp_path / "network.keras")
-    saved, direct = fw.score(tmp_path / "network.keras"), fw.score(network)
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("name", ["network.keras", "network.h5"])
+def test_a_saved_model_is_scored_like_the_model(tmp_path, network, name):
+    network.save(tmp_path / name)
+    saved, direct = fw.score(tmp_path / name), fw.score(network)
     assert {name: dict(layer) for name, layer in saved.items()} == {
         name: dict(layer) for name, layer in direct.items()
     }
@@ -451,6 +528,38 @@ def test_what_is_no_model_is_refused():
 def test_a_model_without_weights_is_refused_with_the_remedy():
     with pytest.raises(ValueError, match=r"has no weights yet: call it on data"):
         fw.score(keras.Sequential([layers.Conv2D(4, 3)]))
+
+
+def test_a_nested_layer_is_drawn_and_chosen_by_its_own_name_and_as_an_object():
+    inner = keras.Sequential(
+        [layers.Input((9, 9, 3)), layers.Conv2D(4, 3, name="conv"), layers.Conv2D(4, 3, name="c2")],
+        name="inner",
+    )
+    model = sequential(inner, layers.Conv2D(5, 3, name="conv"), shape=(9, 9, 3))
+    by_path = np.asarray(fw.draw.filters(model, "inner/conv"))
+    np.testing.assert_array_equal(fw.draw.filters(model, inner.get_layer("conv")), by_path)
+    assert np.asarray(fw.draw.filters(model, model.get_layer("conv"))).shape != by_path.shape
+    assert list(shapes(model, wanted="c*")) == ["inner/conv", "inner/c2", "conv"]
+    assert list(shapes(model, wanted="c?")) == ["inner/c2"]
+
+
+def test_of_a_separable_convolution_the_windows_are_drawn(network):
+    by_owner = np.asarray(fw.draw.filters(network, "separable"))
+    by_kernel = fw.draw.filters(network, "separable/depthwise_kernel")
+    np.testing.assert_array_equal(by_owner, by_kernel)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("norm", "'norm' cannot be watched: BatchNormalization has no kernel"),
+        ("conv_c", "no kernel is called 'conv_c'; did you mean 'conv_"),
+        ("dense", r"nothing to draw: none of \['dense'\] has a window"),
+    ],
+)
+def test_what_cannot_be_drawn_is_answered_with_the_reason(network, layer, message):
+    with pytest.raises(ValueError, match=message):
+        fw.draw.filters(network, layer)
 
 
 def test_a_model_is_drawn_by_name_or_by_layer(network):

@@ -57,6 +57,19 @@ def test_seeded_tensor_has_its_reference_scores(shape):
     assert layer["anisotropy"] == pytest.approx(expected["A"], abs=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1, 64), (64, 64, 1, 64), (40, 40, 3, 32)])
+def test_noise_in_large_windows_looks_untrained(shape):
+    for seed in range(5):
+        array = np.random.default_rng(seed).standard_normal(shape)
+        assert noise.verdict(noise.measure(array)[0], shape) == "untrained"
+
+
+@pytest.mark.parametrize("size", [1e-69, 1e-71, 1e-73, 1e-150, 1e-300])
+def test_weights_so_small_that_their_squares_vanish_get_a_verdict(size):
+    array = size * np.random.default_rng(0).standard_normal((3, 3, 8, 8))
+    assert noise.verdict(noise.measure(array)[0], array.shape) in ("untrained", "undetermined")
+
+
 @pytest.mark.parametrize("grid", REFERENCE["graph_constants"])
 def test_grid_has_its_smoothest_c_and_its_variance(grid):
     expected = REFERENCE["graph_constants"][grid]

@@ -48,7 +48,7 @@ def test_every_kernel_with_a_window_and_filters_can_be_drawn(array):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if window and array.size:
-            assert 0 < fw.draw.filters({"layer": array}).width <= 2000
+            assert 0 < max(fw.draw.filters({"layer": array}).size) <= 2000
         else:
             with pytest.raises(ValueError, match="nothing to draw"):
                 fw.draw.filters({"layer": array})

@@ -69,6 +69,14 @@ def test_noisy_abstains_about_kernels_without_a_window():
     assert not rules.noisy(history([noise_kernel(shape=(256, 512))] * 6), patience=5)
 
 
+def test_noisy_says_so_where_the_layer_is_frozen():
+    kernel = fw.Kernel("conv", "Conv2D", noise_kernel(), trainable=False)
+    frozen = [fw.score(fw.Snapshot(step, (kernel,))) for step in range(6)]
+    (alarm,) = rules.noisy(frozen)
+    assert alarm.message.endswith("It is frozen: trainable is False.")
+    assert "frozen" not in rules.noisy(history([noise_kernel()] * 6))[0].message
+
+
 def test_noisy_says_what_was_measured_and_what_would_be_enough():
     (alarm,) = rules.noisy(history([noise_kernel()] * 6))
     scores = history([noise_kernel()])[0]["conv"]
@@ -85,7 +93,17 @@ def test_diverged_names_layer_and_filters(value):
     assert (alarm.rule, alarm.layer, alarm.step) == ("diverged", "conv", 1)
     assert alarm.filters == (4, 9)
     assert (alarm.value, alarm.threshold) == (2, 0)
-    assert "2 of 32 filters are not finite any more (filters 4, 9)" in alarm.message
+    assert "(filters 4, 9)" in alarm.message
+    assert "conv diverged: 2 of 32 filters are not finite any more" in alarm.message
+
+
+def test_diverged_sees_a_batch_normalization_that_is_not_finite():
+    gain = np.ones(32)
+    gain[5] = np.nan
+    kernel = fw.Kernel("conv", "Conv2D", noise_kernel(), gain)
+    (alarm,) = rules.diverged([fw.score(fw.Snapshot(1, (kernel,)))])
+    assert alarm.filters == (5,)
+    assert "by their weights or the BatchNormalization behind them" in alarm.message
 
 
 def test_diverged_sees_a_layer_of_nothing_but_nan():

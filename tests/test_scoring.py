@@ -92,6 +92,23 @@ def test_an_own_metric_of_a_wrong_shape_is_named():
         fw.score({"conv": noise_kernel()}, metrics={"odd": lambda array: np.zeros(3)})
 
 
+def test_a_name_that_is_not_there_is_answered_with_the_nearest():
+    scores = fw.score({"conv2d": noise_kernel(), "head": noise_kernel((64, 10))})
+    with pytest.raises(KeyError, match="no kernel is called 'conv'; did you mean 'conv2d'"):
+        scores["conv"]
+    with pytest.raises(KeyError, match="no score 'noise': unknown, or undefined here; there are"):
+        scores["head"]["noise"]
+    assert scores["head"].get("noise") is None
+
+
+def test_many_layers_of_one_reason_are_counted():
+    kernel = fw.Kernel("conv", "Conv2D", noise_kernel())
+    norms = {f"norm{i}": "no kernel" for i in range(30)}
+    scores = fw.score(fw.Snapshot(0, (kernel,), norms))
+    assert str(scores).endswith("norm6, norm7 and 22 more (no kernel)")
+    assert len(scores.skipped) == 30
+
+
 def test_scores_print_as_a_table_with_what_is_not_watched():
     watched = fw.Snapshot(3, (fw.Kernel("conv", "Conv2D", noise_kernel()),), {"bn": "no kernel"})
     scores = fw.score(watched)

@@ -10,6 +10,7 @@ from keras_filterwatch.kernels import Array
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-12  # what is below this share of the energy it came from is rounding noise
 _BLOCK = 2**17  # numbers in a block: 1 MiB in float64, which a core's cache holds
 
 
@@ -32,3 +33,19 @@ def blocks(*arrays: Array, whole_filters: bool = False) -> Iterator[tuple[slice,
             cut = (..., slice(channel, channel + deep), columns)
             parts = [array[cut].astype(np.float64) for array in arrays]
             yield columns, [part.reshape(taps, *part.shape[-2:]) for part in parts]
+
+
+def centred_gram(points: Array) -> tuple[Floats, float]:
+    """Covariances, not yet divided, of the slices of `(taps, channels, filters)`, and their energy.
+
+    `(taps, taps)`: the slices are centred over each other; the energy is that before centring.
+    """
+    taps = len(points)
+    gram, total = np.zeros((taps, taps)), np.zeros(taps)
+    for _, (block,) in blocks(points):
+        rows = block.reshape(taps, -1)
+        gram += rows @ rows.T
+        total += rows.sum(axis=1)
+    energy = float(np.trace(gram))
+    gram -= np.outer(total, total) / max(math.prod(points.shape[1:]), 1)
+    return gram, energy

@@ -12,14 +12,13 @@ from functools import cache
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats, blocks
+from keras_filterwatch.metrics.blocks import ROUNDING, Floats, blocks, centred_gram
 
-_WIDEST = 1024  # the Gram matrix of more coordinates than this is taken over an even sample
-_ALIKE = 1e-12  # slices that differ by less than this share of their energy are rounding noise
+_WIDEST = 512  # coordinates of a slice that are compared: of more, an even sample
 _TINY = 1e-140  # squares below this lose digits when squared again
 
 # A verdict needs an effect that matters and evidence for it, never one of them alone.
-NEAR, _FAR = 3, 5  # standard errors within which a score is noise's own, beyond which it is not
+NEAR, FAR = 3, 5  # standard errors within which a score is noise's own, beyond which it is not
 _RESOLVED = 1 / 8  # "untrained" is said only where a noise score this far from 1 would be seen
 _EFFECT = {"noise": 0.1, "dc": 0.5, "anisotropy": 0.05}  # what matters; dc as a multiple of 1/n
 
@@ -50,18 +49,12 @@ def anisotropy(array: Array) -> float:
 
     tr(G^2)/tr(G)^2 of their Gram matrix G, John's (1971) test of sphericity, rescaled: 0 in
     expectation for Gaussian noise, 1 when all slices are one pattern. Kernels without neighbours
-    compare their filters over the channels. NaN with fewer than three slices.
+    compare their filters over the channels. Of slices with more than 512 coordinates an even
+    sample of so many is compared. NaN with fewer than three slices.
     """
     points = _coordinates(array)
-    taps, channels, filters = points.shape
-    gram, total = np.zeros((taps, taps)), np.zeros(taps)
-    for _, (block,) in blocks(points):
-        rows = block.reshape(taps, -1)
-        gram += rows @ rows.T
-        total += rows.sum(axis=1)
-    energy = np.trace(gram)
-    gram -= np.outer(total, total) / max(channels * filters, 1)
-    return float(_sphericity(gram, energy, channels * filters, taps))
+    gram, energy = centred_gram(points)
+    return float(_sphericity(gram, energy, math.prod(points.shape[1:]), len(points)))
 
 
 @np.errstate(all="ignore")
@@ -109,22 +102,23 @@ def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
     *spatial, channels, filters = shape
     n, slices = math.prod(spatial), channels * filters
     if "noise" not in scores:
-        bound = max(2 * _EFFECT["anisotropy"], _FAR * 2 / max((filters - 1) * channels, 1))
+        # here a filter is one slice, and filters of a few inputs share something by chance
+        bound = max(2 * _EFFECT["anisotropy"], FAR * 2 / max((filters - 1) * channels, 1))
         return "structured" if scores.get("anisotropy", 0) > bound else "undetermined"
     effective = scores["slices"]
     rows = max(effective - 1, 1)
     error = {
         "noise": noise_error(tuple(spatial), effective),
         "dc": math.sqrt(2 * (n - 1) / (n + 2) / effective),
-        "anisotropy": 2 / (rows * n),
+        "anisotropy": 2 / (rows * min(n, _WIDEST)),
     }
     away = {
         "noise": abs(scores["noise"] - 1),
-        "dc": abs(n * scores["dc"] - 1),
-        # slices of unequal size look fewer than they are, and so more alike
+        "dc": abs(n * scores.get("dc", 1 / n) - 1),
+        # slices of unequal size count as fewer: about 1 / rows is what noise then shares
         "anisotropy": scores.get("anisotropy", 0.0) - (1 / rows - 1 / max(slices - 1, 1)),
     }
-    if any(away[k] > max(_EFFECT[k], _FAR * error[k]) for k in away):
+    if any(away[k] > max(_EFFECT[k], FAR * error[k]) for k in away):
         return "structured"
     resolved = NEAR * error["noise"] < _RESOLVED
     if resolved and all(away[k] < NEAR * error[k] for k in away):
@@ -214,17 +208,17 @@ def _coordinates(array: Array) -> Array:
     shape = (channels, 1, filters) if taps == 1 else (taps, channels, filters)
     points = array.reshape(shape)
     if len(points) > _WIDEST:
-        points = points[np.linspace(0, len(points) - 1, _WIDEST // 2).astype(int)]
+        points = points[np.linspace(0, len(points) - 1, _WIDEST).astype(int)]
     return np.asarray(points)
 
 
-def _sphericity(gram: Floats, energy: Floats, slices: int, dimensions: int) -> Floats:
+def _sphericity(gram: Floats, energy: Floats | float, slices: int, dimensions: int) -> Floats:
     """Anisotropy from Gram matrices `(..., k, k)` of centred slices; NaN where undefined."""
     m, d = slices - 1, dimensions
     trace = np.trace(gram, axis1=-2, axis2=-1)
     if m < 2 or d < 2:
         return np.full(np.shape(trace), np.nan)
-    trace = np.where(trace > _ALIKE * energy, trace, np.nan)
+    trace = np.where(trace > ROUNDING * energy, trace, np.nan)
     under_noise = (m + d + 1) / (m * d + 2)
     t: Floats = np.square(gram).sum(axis=(-2, -1)) / np.square(trace)
     return (t - under_noise) / (1 - under_noise)
