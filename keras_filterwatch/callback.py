@@ -6,17 +6,15 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_filterwatch import draw, extraction, tensorboard
+from keras_filterwatch import arguments, draw, extraction, tensorboard
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.rules import Alarm, Rule, default_rules
-from keras_filterwatch.scoring import MEASURES, Metric, Scores, not_watched, score
+from keras_filterwatch.scoring import Metric, Scores, not_watched, score
 
 _DRAWN = 4  # layers with a picture, unless `layers` names them
 
@@ -65,13 +63,14 @@ class FilterWatch(keras.callbacks.Callback):
         super().__init__()
         if probe is not None:
             raise ValueError("probe must be None: inputs to probe with are not supported yet.")
-        self.log_dir = _local_directory(log_dir)
-        self.layers = _layer_choice(layers)
-        self._every = _batches_between(freq)
+        self.log_dir = arguments.local_directory(log_dir)
+        self._directory = self.log_dir.absolute() / "filterwatch"  # wherever the process goes
+        self.layers = None if layers is None else extraction.wishes(layers)
+        self._every = arguments.batches_between(freq)
         self.images = images
-        self.metrics = _extra_metrics(metrics or {})
-        self.rules = default_rules() if rules is None else _functions("rules", rules)
-        self.stop_on = _rule_names(stop_on, self.rules)
+        self.metrics = arguments.extra_metrics(metrics or {})
+        self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
+        self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
         self._forget()
 
     def _forget(self) -> None:
@@ -84,10 +83,16 @@ class FilterWatch(keras.callbacks.Callback):
         self._previous: Snapshot | None = None
         self._events: tensorboard.EventFile | None = None
         self._warned: set[str] = set()
-        self._epochs = self._batches = self._batches_before = self._looked_at = 0
+        self._epochs = self._epochs_before = 0
+        self._batches = self._batches_before = self._looked_at = 0
         if self._every:
             # set only where it is asked for: on JAX and torch it makes training wait for batches
             self.on_train_batch_end = self._after_batch
+
+    def _start_anew(self, why: str) -> None:
+        if self.history:
+            self._say(f"{why} than FilterWatch saw before: the story starts at step 0 again.")
+        self._forget()
 
     def summary(self) -> None:
         """Prints the scores of the last step, the alarms so far, and how to see them all."""
@@ -101,17 +106,21 @@ class FilterWatch(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Starts anew if it is another model than before."""
         if self._model is not None and model is not self._model:
-            self._forget()
+            self._start_anew("This is another model")
         super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Finds the kernels, unless the model has none before its first batch."""
         self._fit_begins = True
-        if self._watched is None and _has_weights(self.model):
-            self._find()
-            if self._watched is not None and self._watched.problems:
-                problems, self._watched = self._watched.problems, None
-                raise ValueError(" ".join(problems))
+        if not _has_weights(self.model):
+            return
+        found = self._find()
+        if found and self._watched and found.variables != self._watched.variables:
+            self._start_anew("The layers are others")
+        if found and not self._watched:
+            if found.problems:
+                raise ValueError(" ".join(found.problems))
+            self._watched = found
             self._announce()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -119,7 +128,8 @@ class FilterWatch(keras.callbacks.Callback):
         if self._fit_begins:
             self._fit_begins = False
             if not self.history:  # a resumed training starts at fit's initial_epoch
-                self._epochs, self._batches = epoch, epoch * (self.params.get("steps") or 0)
+                self._epochs, self._batches = epoch, epoch * (self._steps or 0)
+            self._epochs_before = self._epochs - epoch
             if not _has_weights(self.model):
                 self.on_train_batch_end = self._after_first_batch
             elif not self.history:
@@ -129,10 +139,10 @@ class FilterWatch(keras.callbacks.Callback):
     def _after_first_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Does late what `on_train_begin` and `on_epoch_begin` could not."""
         del self.on_train_batch_end
-        self._find()
-        if self._watched is not None and self._watched.sources:
+        self._watched = self._find()
+        if self._watched and self._watched.sources:
             self._warn("the model had no weights before its first batch", "step 0 is after it")
-        for problem in self._watched.problems if self._watched is not None else ():
+        for problem in self._watched.problems if self._watched else ():
             self._warn(problem, "the other layers are watched")
         self._announce()
         self._look()
@@ -141,14 +151,20 @@ class FilterWatch(keras.callbacks.Callback):
             self._after_batch(batch)
 
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._batches = self._batches_before + batch + 1
-        epoch_ends = batch + 1 == self.params.get("steps")
+        # with steps_per_execution, the last of several batches may be beyond the epoch's end
+        self._batches = self._batches_before + min(batch + 1, self._steps or batch + 1)
+        epoch_ends = batch + 1 >= (self._steps or math.inf)
         if self._batches - self._looked_at >= self._every and not epoch_ends:
             self._look()
 
+    @property
+    def _steps(self) -> int | None:
+        """Batches in an epoch, if known; a training loop of one's own may not say."""
+        return (self.params or {}).get("steps")
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the kernels, and lets the callbacks after this one know."""
-        self._epochs += 1
+        self._epochs = self._epochs_before + epoch + 1
         scores = self._look()
         if logs is not None and self.history:
             logs["dead_filters"] = scores.dead_filters if scores else math.nan
@@ -157,36 +173,36 @@ class FilterWatch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the event file; another fit opens another one."""
-        if self._events:
-            self._events.close()
-            self._events = None
+        events, self._events = self._events, None
+        if events:
+            with self._going_on("close the event file", "its last steps may be missing"):
+                events.close()
 
     # The road from the model to TensorBoard.
 
-    def _find(self) -> None:
+    def _find(self) -> extraction.Watched | None:
         with self._going_on("find the kernels", "nothing is watched"):
-            self._watched = extraction.find(self.model, self.layers)
+            return extraction.find(self.model, self.layers)
+        return None
 
     def _announce(self) -> None:
-        if self._watched is None:
+        if not self._watched:
             return
         names = [source.name for source in self._watched.sources]
         windows = [source.name for source in self._watched.sources if source.has_window]
         if self.images:
             self._drawn = windows if self.layers is not None else _spread(windows, _DRAWN)
-        with self._going_on("say what is watched", "it is watched all the same"):
-            drawn = f", draws {', '.join(self._drawn)}" if self._drawn else ""
-            print(f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}.")
-            for line in not_watched(self._watched.skipped):
-                print(line)
+        drawn = f", draws {', '.join(self._drawn)}" if self._drawn else ""
+        self._say(f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}.")
+        for line in not_watched(self._watched.skipped):
+            self._say(line)
         if not names:
             self._warn(f"{self.model.name!r} has no kernels", "nothing is watched")
         elif not windows:
-            self._warn(
-                "no kernel has a window larger than 1",
-                "no pictures, noise scores and `filter_noise`; dead filters, update and rotation "
-                "are watched. A Dense layer that reads images has a window where a Flatten layer "
-                "stands before it",
+            self._say(
+                "No kernel has a window larger than 1, so there are no pictures, noise scores and "
+                "`filter_noise`. A Dense layer that reads images has a window where a Flatten "
+                "layer stands before it."
             )
 
     def _look(self) -> Scores | None:
@@ -231,18 +247,18 @@ class FilterWatch(keras.callbacks.Callback):
         known = {(alarm.rule, alarm.layer) for alarm in self.alarms}
         stops = set()
         for rule in self.rules:
-            with self._going_on(f"follow the rule {_name(rule)}", "it is silent"):
+            with self._going_on(f"follow the rule {arguments.rule_name(rule)}", "it is silent"):
                 for alarm in rule(self.history):
                     stops.add(alarm.rule)  # a second fit ends for what the first one ended for
                     if (alarm.rule, alarm.layer) not in known:
                         known.add((alarm.rule, alarm.layer))
                         self.alarms.append(alarm)
-                        print(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
+                        self._say(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
         reasons = sorted(stops & set(self.stop_on))
         if reasons and not self.model.stop_training:
             self.model.stop_training = True
             for name in reasons:
-                print(f"FilterWatch ends training: {name!r} is in stop_on.")
+                self._say(f"FilterWatch ends training: {name!r} is in stop_on.")
 
     def _write(self, snapshot: Snapshot, scores: Scores) -> None:
         pictures = {}
@@ -251,7 +267,7 @@ class FilterWatch(keras.callbacks.Callback):
                 pictures[name] = draw.filters(snapshot, name, scores=scores)
         with self._going_on("write events", "steps are missing in TensorBoard"):
             if self._events is None:
-                self._events = tensorboard.EventFile(self.log_dir / "filterwatch")
+                self._events = tensorboard.EventFile(self._directory)
             self._events.write(scores.step, tensorboard.values(scores, pictures, self.alarms))
 
     @contextmanager
@@ -262,6 +278,10 @@ class FilterWatch(keras.callbacks.Callback):
         except Exception as error:
             self._warn(f"could not {task}", f"{loss} ({type(error).__name__}: {error})")
 
+    def _say(self, words: str) -> None:
+        with self._going_on("print", "some of what FilterWatch says is missing"):
+            print(words)
+
     def _warn(self, what: str, loss: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
@@ -270,85 +290,13 @@ class FilterWatch(keras.callbacks.Callback):
 
 def _has_weights(model: keras.Model) -> bool:
     """Whether they are there before the first batch: under TensorFlow, Keras may wait for it."""
-    return keras.backend.backend() != "tensorflow" or bool(model.built and model.weights)
+    if keras.backend.backend() != "tensorflow":
+        return True
+    parts_built = all(layer.built for layer in model._flatten_layers(include_self=False))
+    return bool(model.weights) and (model.built or parts_built)
 
 
 def _spread(names: list[str], most: int) -> list[str]:
     """The first, the last, and those evenly between them."""
     places = np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int)
     return [names[place] for place in places]
-
-
-def _local_directory(log_dir: str | os.PathLike[str]) -> Path:
-    if "://" in os.fspath(log_dir):
-        raise ValueError(
-            f"log_dir {log_dir!r} is not on this machine: log to a local directory, and copy "
-            "<log_dir>/filterwatch from there."
-        )
-    target = Path(log_dir) / "filterwatch"
-    there = next(path for path in (target, *target.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ValueError(f"log_dir {str(log_dir)!r}: {there} is a file, a directory is needed.")
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"log_dir {str(log_dir)!r}: no permission to write in {there}.")
-    return Path(log_dir)
-
-
-def _batches_between(freq: str | int) -> int:
-    """0 for once an epoch."""
-    if freq == "epoch":
-        return 0
-    if isinstance(freq, int) and not isinstance(freq, bool) and freq > 0:
-        return freq
-    raise ValueError(f'freq must be "epoch" or a positive number of batches; got {freq!r}.')
-
-
-def _layer_choice(layers: Any) -> Any:
-    if layers is None:
-        return None
-    one = isinstance(layers, str) or not isinstance(layers, Iterable)
-    wishes = [layers] if one else list(layers)
-    if not wishes:
-        raise ValueError("layers: nothing is chosen; None watches every kernel.")
-    for wish in wishes:
-        if not isinstance(wish, str) and not callable(wish):  # a layer is callable
-            raise TypeError(
-                f"layers: {wish!r} is neither a name, a glob pattern, a layer nor a function."
-            )
-    return wishes
-
-
-def _extra_metrics(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    _functions("metrics", metrics.values())
-    taken = sorted(set(metrics) & set(MEASURES))
-    if taken:
-        raise ValueError(f"metrics: {taken} are scores already; choose other names.")
-    return dict(metrics)
-
-
-def _functions(what: str, given: Iterable[Any]) -> list[Any]:
-    functions = list(given)
-    for function in functions:
-        if not callable(function):
-            raise TypeError(f"{what}: {function!r} is not a function.")
-    return functions
-
-
-def _rule_names(stop_on: str | Iterable[str], followed: list[Rule]) -> tuple[str, ...]:
-    names = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
-    there_are = [_name(rule) for rule in followed]
-    homes = {getattr(_unwrapped(rule), "__module__", "") for rule in followed}
-    for name in names:
-        # rules of the user's own may raise alarms under any name
-        if name not in there_are and homes <= {default_rules.__module__}:
-            raise ValueError(f"stop_on: no rule is called {name!r}; there are {there_are}.")
-    return names
-
-
-def _name(function: Any) -> str:
-    function = _unwrapped(function)
-    return str(getattr(function, "__name__", function))
-
-
-def _unwrapped(function: Any) -> Any:
-    return _unwrapped(function.func) if isinstance(function, partial) else function

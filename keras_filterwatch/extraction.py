@@ -68,6 +68,11 @@ class Watched:
     skipped: dict[str, str]
     problems: tuple[str, ...]
 
+    @property
+    def variables(self) -> list[tuple[str, int]]:
+        """What is watched, to be compared: two searches that find the same are equal."""
+        return [(source.name, id(source.variable)) for source in self.sources]
+
     def read(self, step: int) -> Snapshot:
         """The kernels as they are now: views of the model's weights where the backend allows it."""
         return Snapshot(step, tuple(source.read() for source in self.sources), self.skipped)
@@ -115,8 +120,11 @@ def find(model: keras.Layer, wanted: Any = None) -> Watched:
     sources: list[Source] = []
     skipped: dict[str, str] = {}
     for name, layer, own in _owners(model):
-        kernels = dict(_kernels(layer, own))
-        reason = _unfit(layer, own, kernels)
+        try:
+            kernels = dict(_kernels(layer, own))
+            reason = _unfit(layer, own, kernels)
+        except Exception as error:  # properties of a layer of the user's own
+            reason = f"its kernel cannot be read: {type(error).__name__}: {error}"
         if reason:
             skipped[name] = reason
             continue
@@ -263,14 +271,36 @@ def _gain(norm: layers.BatchNormalization) -> Array:
         return np.abs(gamma) / np.sqrt(variance + norm.epsilon)
 
 
+def wishes(layers: Any) -> list[Any]:
+    """A choice of layers as a list, checked.
+
+    Raises:
+        TypeError, ValueError: what cannot choose a layer, and nothing at all.
+    """
+    one = isinstance(layers, str) or not isinstance(layers, Iterable)
+    several = [layers] if one else list(layers)
+    if not several:
+        raise ValueError("layers: nothing is chosen; None stands for every kernel.")
+    for wish in several:
+        if isinstance(wish, type):
+            raise TypeError(
+                f"layers: {wish.__name__} is a class; for its layers take "
+                f"`lambda layer: isinstance(layer, {wish.__name__})`."
+            )
+        if not isinstance(wish, str) and not callable(wish):  # a layer is callable
+            raise TypeError(
+                f"layers: {wish!r} is neither a name, a glob pattern, a layer nor a function."
+            )
+    return several
+
+
 def _choose(
     sources: list[Source], skipped: dict[str, str], wanted: Any
 ) -> tuple[set[str], tuple[str, ...]]:
     """Names of the wanted kernels, and what is wrong with the wishes."""
-    several = isinstance(wanted, Iterable) and not isinstance(wanted, str | keras.Layer)
     chosen: set[str] = set()
     problems = []
-    for wish in wanted if several else [wanted]:
+    for wish in wishes(wanted):
         found = {source.name for source in sources if _meets(source, wish)}
         chosen |= found
         if not found:

@@ -224,7 +224,10 @@ def _scattered(numbers: Array, places: Array) -> Array:
 
 def _extra(name: str, metric: Metric, kernel: Kernel) -> tuple[float, Array]:
     try:
-        result = np.asarray(metric(kernel.array), float)
+        result = metric(kernel.array)
+        if result is None:
+            raise TypeError("it returned nothing")
+        result = np.asarray(result, float)
     except Exception as error:
         raise ValueError(f"metric {name!r} failed on kernel {kernel.name!r}: {error!r}") from error
     if result.ndim == 0:

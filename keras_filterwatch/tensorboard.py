@@ -110,7 +110,7 @@ def _story(alarms: Sequence[Alarm]) -> str:
 
 
 def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
+    return str(words).replace("|", "\\|").replace("\n", " ")
 
 
 def scalar(tag: str, number: float, description: str = "") -> Value:

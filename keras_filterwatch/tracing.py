@@ -4,6 +4,7 @@ The pass computes shapes only and leaves the model as it was. It sees Sequential
 subclassed and nested models alike.
 """
 
+import inspect
 import math
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ _PER_FILTER = (
 )
 # what may stand between an image and the layer that flattens it, besides layers without weights
 _NORMALIZERS = (layers.Normalization, layers.BatchNormalization, layers.LayerNormalization)
+
+
+_PATCHING = threading.RLock()  # trainings in parallel threads take turns
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,27 +113,32 @@ def trace(model: keras.Layer) -> Flow:
     Raises whatever the model raises when it is called with inputs that are only known by shape.
     """
     args, kwargs = _symbolic_inputs(model)
+    for name, parameter in inspect.signature(model.call).parameters.items():
+        if name in ("training", "mask") and parameter.default is parameter.empty:
+            kwargs[name] = None if name == "mask" else False
     with _recorded_calls() as calls:
         keras.Operation.compute_output_spec(model, *args, **kwargs)
-    return Flow(calls, keras.tree.flatten((args, kwargs)))
+    return Flow(calls, _tensors((args, kwargs)))
 
 
 @contextmanager
 def _recorded_calls() -> Iterator[list[Call]]:
     calls: list[Call] = []
-    original, thread = keras.Layer.__call__, threading.get_ident()
+    thread = threading.get_ident()
 
     def recording(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        outputs = original(layer, *args, **kwargs)
+        outputs: Any = original(layer, *args, **kwargs)
         if threading.get_ident() == thread:
             calls.append(Call(layer, _tensors((args, kwargs)), _tensors(outputs)))
         return outputs
 
-    keras.Layer.__call__ = recording
-    try:
-        yield calls
-    finally:
-        keras.Layer.__call__ = original
+    with _PATCHING:
+        original = keras.Layer.__call__
+        keras.Layer.__call__ = recording
+        try:
+            yield calls
+        finally:
+            keras.Layer.__call__ = original
 
 
 def _tensors(structure: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import keras_filterwatch as fw
@@ -18,7 +19,9 @@ import keras_filterwatch as fw
         ({"freq": "batch"}, ValueError, "got 'batch'"),
         ({"layers": 3}, TypeError, "layers: 3 is neither a name, a glob pattern, a layer nor"),
         ({"layers": ["a", None]}, TypeError, "layers: None is neither"),
-        ({"layers": []}, ValueError, "layers: nothing is chosen; None watches every kernel"),
+        ({"layers": dict}, TypeError, "dict is a class; for its layers take `lambda layer: isins"),
+        ({"metrics": [len]}, TypeError, "metrics: a dict name -> function is needed"),
+        ({"layers": []}, ValueError, "layers: nothing is chosen; None stands for every kernel"),
         ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function"),
         ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
         ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
@@ -46,6 +49,15 @@ def test_a_log_dir_whose_events_would_fall_on_a_file_is_refused(tmp_path):
     (tmp_path / "filterwatch").write_text("")
     with pytest.raises(ValueError, match="filterwatch is a file, a directory is needed"):
         fw.FilterWatch(tmp_path)
+
+
+def test_home_is_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert fw.FilterWatch("~/logs").log_dir == tmp_path / "logs"
+
+
+def test_freq_may_be_any_whole_number(tmp_path):
+    assert fw.FilterWatch(tmp_path, freq=np.int64(3))
 
 
 @pytest.mark.parametrize("where", ["gs://bucket/logs", "s3://bucket/logs"])

@@ -1,5 +1,6 @@
 """A real fit, watched: what is recorded, written, printed, and when it stops."""
 
+import concurrent.futures
 import io
 import math
 import sys
@@ -146,13 +147,94 @@ def test_a_second_fit_goes_on_where_the_first_ended(tmp_path):
     assert len(list((tmp_path / "filterwatch").iterdir())) == 2
 
 
-def test_another_model_is_another_story(tmp_path):
+def test_another_model_is_another_story(tmp_path, capsys):
     watch = fw.FilterWatch(tmp_path)
     fit(network(RESTING), watch, epochs=6)
     assert watch.alarms
     fit(network(), watch, epochs=1)
     assert steps(watch) == [0, 1]
     assert not watch.alarms
+    assert "This is another model than FilterWatch saw before" in capsys.readouterr().out
+
+
+def test_layers_that_were_changed_between_two_fits_are_found(tmp_path, capsys):
+    model, watch = network(), fw.FilterWatch(tmp_path)
+    fit(model, watch)
+    model.pop()
+    model.add(layers.Dense(3, activation="softmax", name="new_head"))
+    fit(compiled(model), watch, epochs=1)
+    assert [list(scores) for scores in watch.history] == [["first", "second", "new_head"]] * 2
+    assert "The layers are others than FilterWatch saw before" in capsys.readouterr().out
+
+
+def test_listed_twice_it_counts_once(tmp_path):
+    watch = fw.FilterWatch(tmp_path, freq=2)
+    fit(network(), watch, watch, epochs=2)
+    assert steps(watch) == [0, 2, 4, 6, 8]
+    assert [scores.epoch for scores in watch.history] == [0, 0, 1, 1, 2]
+
+
+def own_loop(model, watch, batch_ends, **params):
+    """Two epochs of a training loop of one's own, which calls back after these batches."""
+    callbacks = keras.callbacks.CallbackList([watch], model=model, **params)
+    x, y = data(8)
+    callbacks.on_train_begin()
+    for epoch in range(2):
+        callbacks.on_epoch_begin(epoch)
+        for batch in batch_ends:
+            model.train_on_batch(x, y)
+            callbacks.on_train_batch_end(batch)
+        callbacks.on_epoch_end(epoch)
+    callbacks.on_train_end()
+
+
+def test_a_training_loop_of_ones_own_need_not_give_parameters(tmp_path):
+    watch = fw.FilterWatch(tmp_path, freq=1)
+    own_loop(network(), watch, batch_ends=[0, 1])
+    assert steps(watch) == [0, 1, 2, 3, 4]
+
+
+def test_several_batches_at_once_are_counted_as_they_are(tmp_path):
+    watch = fw.FilterWatch(tmp_path, freq=1)
+    # as Keras does with steps_per_execution=3: the last of the second three is beyond the epoch
+    own_loop(network(), watch, batch_ends=[2, 5], steps=4)
+    assert steps(watch) == [0, 3, 4, 7, 8]
+
+
+@pytest.mark.filterwarnings("ignore:FilterWatch could not follow the data")
+def test_a_model_of_built_parts_is_watched_from_its_initial_state(tmp_path):
+    class Around(keras.Model):
+        def __init__(self, body):
+            super().__init__()
+            self.body = body
+
+        def call(self, x):
+            return self.body(x)
+
+    body = network()
+    initial, watch = fw.score(body), fw.FilterWatch(tmp_path)
+    fit(compiled(Around(body)), watch, epochs=1)
+    names = [f"{body.name}/{name}" for name in ("first", "second", "head")]
+    assert [list(scores) for scores in watch.history] == [names] * 2
+    assert watch.history[0][names[0]]["noise"] == pytest.approx(initial["first"]["noise"])
+
+
+def test_events_go_where_they_went_when_the_process_goes_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    away = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: monkeypatch.chdir(tmp_path / "elsewhere")
+    )
+    fit(network(), fw.FilterWatch("logs"), away)
+    assert len(list((tmp_path / "logs" / "filterwatch").iterdir())) == 1
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_trainings_in_threads_leave_keras_as_it_was(tmp_path):
+    original = keras.Layer.__call__
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda model: fw.score(model), [network() for _ in range(8)]))
+    assert keras.Layer.__call__ is original
 
 
 def test_an_epoch_of_unknown_length_ends_with_its_last_batch(tmp_path):
@@ -322,9 +404,21 @@ def test_what_cannot_be_printed_is_said_and_training_goes_on(tmp_path, monkeypat
     closed.close()
     watch = fw.FilterWatch(tmp_path)
     monkeypatch.setattr(sys, "stdout", closed)
-    with pytest.warns(UserWarning, match="could not say what is watched"):
+    with pytest.warns(
+        UserWarning, match="could not print: some of what FilterWatch says is missing"
+    ):
         fit(network(), watch, epochs=2)
     assert steps(watch) == [0, 1, 2]
+
+
+def test_an_event_file_that_cannot_be_closed_ends_no_training(tmp_path, monkeypatch):
+    def full(self):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("keras_filterwatch.tensorboard.EventFile.close", full)
+    with pytest.warns(UserWarning, match="could not close the event file.*no space left"):
+        history = fit(network(), fw.FilterWatch(tmp_path), epochs=2).history
+    assert len(history["loss"]) == 2
 
 
 def test_a_rule_that_fails_is_named_once_and_the_others_go_on(tmp_path):
@@ -363,6 +457,12 @@ def test_a_metric_that_fails_on_one_kernel_is_measured_on_the_others(tmp_path):
     }
 
 
+def test_a_metric_that_returns_nothing_is_named(tmp_path):
+    watch = fw.FilterWatch(tmp_path, metrics={"mine": lambda array: None})
+    with pytest.warns(UserWarning, match="metric 'mine' failed.*it returned nothing"):
+        fit(network(), watch, epochs=1)
+
+
 def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_filterwatch.draw._sheet", lambda *args: 1 / 0)
     watch = fw.FilterWatch(tmp_path)
@@ -394,13 +494,15 @@ def test_a_model_without_kernels_is_said_and_trained(tmp_path):
     assert "filter_noise" not in history
 
 
-def test_a_network_without_windows_is_said_and_watched_for_the_rest(tmp_path):
+def test_a_network_without_windows_is_said_and_watched_for_the_rest(tmp_path, capsys):
     parts = [layers.Dense(8, activation="relu", name="hidden"), layers.Dense(3, "softmax")]
     model = compiled(keras.Sequential([layers.Input((12,)), *parts]))
     watch = fw.FilterWatch(tmp_path)
     x, y = data()
-    with pytest.warns(UserWarning, match=r"no kernel has a window larger than 1.*Flatten layer"):
-        history = model.fit(x[:, 0, :, 0], y, epochs=2, callbacks=[watch], verbose=0).history
+    history = model.fit(x[:, 0, :, 0], y, epochs=2, callbacks=[watch], verbose=0).history
+    printed = capsys.readouterr().out
+    assert printed.count("No kernel has a window larger than 1") == 1
+    assert "has a window where a Flatten layer stands before it" in printed
     assert {"dead", "update", "rotation"} <= set(watch.history[-1]["hidden"])
     assert "dead_filters" in history
     assert "filter_noise" not in history
@@ -421,8 +523,7 @@ def test_a_recurrent_network_is_watched_for_what_it_has(tmp_path, name):
     )
     watch = fw.FilterWatch(tmp_path)
     x, y = data()
-    with pytest.warns(UserWarning, match="no kernel has a window"):
-        model.fit(x[:, 0], y, epochs=1, callbacks=[watch], verbose=0)
+    model.fit(x[:, 0], y, epochs=1, callbacks=[watch], verbose=0)
     assert "recurrent" in watch.history[-1].skipped
 
 

@@ -413,6 +413,38 @@ def test_a_dense_layer_that_lays_its_kernel_out_otherwise_is_read_as_it_is():
     assert shapes(model) == {"packed": (193, 5)}
 
 
+def test_a_kernel_that_cannot_be_read_is_named_and_the_others_are_watched():
+    class Shy(layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight(shape=(3, 3), name="w")
+
+        @property
+        def kernel(self):
+            raise RuntimeError("not now")
+
+        def call(self, x):
+            return x @ self.w
+
+    model = sequential(Shy(name="shy"), layers.Dense(2, name="dense"), shape=(3,))
+    snapshot = extraction.snapshot(model)
+    assert [k.name for k in snapshot.kernels] == ["dense"]
+    assert snapshot.skipped == {"shy": "its kernel cannot be read: RuntimeError: not now"}
+
+
+def test_a_model_whose_call_asks_for_training_is_followed():
+    class Asking(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = layers.Conv2D(4, 3, name="conv"), layers.BatchNormalization()
+
+        def call(self, x, training):
+            return self.norm(self.conv(x), training=training)
+
+    model = Asking()
+    model(noise((1, 9, 9, 3)), training=False)
+    assert kernel(model, "conv").gain is not None
+
+
 # The model stays as it was.
 
 
