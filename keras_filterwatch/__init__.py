@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_filterwatch import draw, metrics, rules
     from keras_filterwatch.callback import FilterWatch
+    from keras_filterwatch.diagnosis import Diagnosis, diagnose
     from keras_filterwatch.kernels import Kernel, Snapshot
     from keras_filterwatch.rules import Alarm, default_rules
     from keras_filterwatch.scoring import Scores, score
@@ -14,11 +15,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Alarm",
+    "Diagnosis",
     "FilterWatch",
     "Kernel",
     "Scores",
     "Snapshot",
     "default_rules",
+    "diagnose",
     "draw",
     "metrics",
     "rules",
@@ -27,11 +30,13 @@ __all__ = [
 
 _HOMES = {
     "Alarm": "rules",
+    "Diagnosis": "diagnosis",
     "FilterWatch": "callback",
     "Kernel": "kernels",
     "Scores": "scoring",
     "Snapshot": "kernels",
     "default_rules": "rules",
+    "diagnose": "diagnosis",
     "score": "scoring",
 }
 

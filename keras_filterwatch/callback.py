@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_filterwatch import arguments, draw, extraction, tensorboard
+from keras_filterwatch import activations, arguments, draw, extraction, tensorboard
+from keras_filterwatch.diagnosis import Diagnosis, diagnose
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.rules import Alarm, Rule, default_rules
 from keras_filterwatch.scoring import Metric, Scores, not_watched, score
@@ -33,7 +34,9 @@ class FilterWatch(keras.callbacks.Callback):
         layers: the kernels to watch: None for all, a layer's name, a glob pattern, a layer, a
             function `layer -> bool`, or several of these.
         freq: `"epoch"`, or an int: every so many batches, and at the end of each epoch.
-        probe: must be None; inputs that show what the units do are still to come.
+        probe: inputs that show what the units do: an array, or a list or dict of arrays, as
+            `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. The first
+            256 are taken, now, and kept.
         images: whether to draw the first layer with a window larger than 1 and three deeper
             ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.
@@ -44,6 +47,7 @@ class FilterWatch(keras.callbacks.Callback):
     Attributes:
         history: the `Scores` of each step, oldest first.
         alarms: the alarms so far, oldest first; a rule speaks once about a layer.
+        diagnosis: the most probable cause of the alarms, the evidence, and what to try first.
 
     Raises:
         ValueError, TypeError: an argument that cannot be used.
@@ -54,18 +58,17 @@ class FilterWatch(keras.callbacks.Callback):
         log_dir: str | os.PathLike[str],
         layers: Any = None,
         freq: str | int = "epoch",
-        probe: None = None,
+        probe: Any = None,
         images: bool = True,
         rules: Iterable[Rule] | None = None,
         metrics: Mapping[str, Metric] | None = None,
         stop_on: str | Iterable[str] = (),
     ) -> None:
         super().__init__()
-        if probe is not None:
-            raise ValueError("probe must be None: inputs to probe with are not supported yet.")
         self.log_dir = arguments.local_directory(log_dir)
         self._directory = self.log_dir.absolute() / "filterwatch"  # wherever the process goes
         self.layers = None if layers is None else extraction.wishes(layers)
+        self.probe = None if probe is None else activations.take(probe)
         self._every = arguments.batches_between(freq)
         self.images = images
         self.metrics = arguments.extra_metrics(metrics or {})
@@ -81,6 +84,7 @@ class FilterWatch(keras.callbacks.Callback):
         self._drawn: list[str] = []
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
+        self._activity: activations.Probe | None = None
         self._events: tensorboard.EventFile | None = None
         self._warned: set[str] = set()
         self._epochs = self._epochs_before = 0
@@ -94,11 +98,18 @@ class FilterWatch(keras.callbacks.Callback):
             self._say(f"{why} than FilterWatch saw before: the story starts at step 0 again.")
         self._forget()
 
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What is probably wrong, by all that was seen so far."""
+        return diagnose(self.history, self.alarms)
+
     def summary(self) -> None:
         """Prints the scores of the last step, the alarms so far, and how to see them all."""
         print(self.history[-1] if self.history else "Nothing was watched yet.")
         for alarm in self.alarms:
             print(f"alarm at step {alarm.step}: {alarm.message}")
+        if self.history:
+            print(f"diagnosis: {self.diagnosis}")
         print(f"all steps: tensorboard --logdir {self.log_dir} --samples_per_plugin images=1000")
 
     # What Keras calls, in its order.
@@ -165,7 +176,7 @@ class FilterWatch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the kernels, and lets the callbacks after this one know."""
         self._epochs = self._epochs_before + epoch + 1
-        scores = self._look()
+        scores = self._look(logs)
         if logs is not None and self.history:
             logs["dead_filters"] = scores.dead_filters if scores else math.nan
             if any(not math.isnan(past.filter_noise) for past in self.history):
@@ -173,6 +184,9 @@ class FilterWatch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the event file; another fit opens another one."""
+        if self.alarms:
+            with self._going_on("find the cause of the alarms", "there is no diagnosis"):
+                self._say(f"FilterWatch diagnosis: {self.diagnosis}")
         events, self._events = self._events, None
         if events:
             with self._going_on("close the event file", "its last steps may be missing"):
@@ -205,7 +219,7 @@ class FilterWatch(keras.callbacks.Callback):
                 "layer stands before it."
             )
 
-    def _look(self) -> Scores | None:
+    def _look(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
         """One step down the road; None if there was nothing to see."""
         step = self._batches if self._every else self._epochs
         if self._watched is None or not self._watched.sources:
@@ -213,7 +227,8 @@ class FilterWatch(keras.callbacks.Callback):
         if self.history and self.history[-1].step == step:
             if self._previous and self.history[-1].epoch < self._epochs:
                 # the batch before was the last one: an epoch of unknown length ends unforeseen
-                self.history[-1] = replace(self.history[-1], epoch=self._epochs)
+                told = _numbers(logs) | _learning_rate(self.model)
+                self.history[-1] = replace(self.history[-1], epoch=self._epochs, logs=told)
                 self._judge()
                 self._write(self._previous, self.history[-1])
             return self.history[-1]
@@ -221,7 +236,7 @@ class FilterWatch(keras.callbacks.Callback):
         with self._going_on("score the kernels", "steps are missing"):
             _ = self.model  # on JAX, asking for it brings its weights up to date
             snapshot = self._watched.read(step)
-            scores = self._score(snapshot)
+            scores = self._score(snapshot, logs)
             self.history.append(scores)
             self._judge()
             self._write(snapshot, scores)
@@ -231,13 +246,21 @@ class FilterWatch(keras.callbacks.Callback):
             return scores
         return None
 
-    def _score(self, snapshot: Snapshot) -> Scores:
+    def _score(self, snapshot: Snapshot, logs: Mapping[str, Any] | None) -> Scores:
+        outputs = None
+        if self.probe is not None and self._watched:
+            with self._going_on("probe the units", "what they do is missing"):
+                if self._activity is None:
+                    self._activity = activations.Probe(self.model, self._watched, self.probe)
+                outputs = self._activity.measure()
         return score(
             snapshot,
             first=self._first or snapshot,
             previous=self._previous,
             metrics=self.metrics,
             epoch=self._epochs,
+            outputs=outputs,
+            logs=_numbers(logs) | _learning_rate(self.model),
             on_failure=lambda name, error: self._warn(
                 f"metric {name!r} failed", f"it is missing where it fails ({error})"
             ),
@@ -268,7 +291,9 @@ class FilterWatch(keras.callbacks.Callback):
         with self._going_on("write events", "steps are missing in TensorBoard"):
             if self._events is None:
                 self._events = tensorboard.EventFile(self._directory)
-            self._events.write(scores.step, tensorboard.values(scores, pictures, self.alarms))
+            self._events.write(
+                scores.step, tensorboard.values(scores, pictures, self.alarms, self.diagnosis)
+            )
 
     @contextmanager
     def _going_on(self, task: str, loss: str) -> Iterator[None]:
@@ -300,3 +325,14 @@ def _spread(names: list[str], most: int) -> list[str]:
     """The first, the last, and those evenly between them."""
     places = np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int)
     return [names[place] for place in places]
+
+
+def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    """What of the logs is a number."""
+    return {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
+
+
+def _learning_rate(model: keras.Model) -> dict[str, float]:
+    """Of the optimizer, where it has one."""
+    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
+    return {} if rate is None else {"learning_rate": float(keras.ops.convert_to_numpy(rate))}

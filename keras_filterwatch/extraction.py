@@ -35,12 +35,18 @@ class Source:
     variable: keras.Variable
     arrange: Callable[[Array], Array]
     batch_norms: list[layers.BatchNormalization]
+    outlets: list[tracing.Outlet]
+    constraint: Callable[[Any], Any] | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(*spatial, channels, filters)`"""
+        return self.arrange(np.broadcast_to(np.int8(0), self.variable.shape)).shape
 
     @property
     def has_window(self) -> bool:
         """Whether a filter has neighbouring taps: false for dense and 1x1 kernels."""
-        shape = np.broadcast_to(np.int8(0), self.variable.shape)
-        return Kernel(self.name, "", self.arrange(shape)).has_window
+        return Kernel(self.name, "", np.broadcast_to(np.int8(0), self.shape)).has_window
 
     def read(self) -> Kernel:
         """The kernel as it is now."""
@@ -51,7 +57,16 @@ class Source:
         # a filter that several BatchNormalizations read is alive if one lets it live
         gain = np.max(gains, axis=0) if gains else None
         trainable = self.layer.trainable and (adapted or self.variable.trainable)
-        return Kernel(self.name, type(self.layer).__name__, array, gain, trainable)
+        return Kernel(self.name, type(self.layer).__name__, array, gain, trainable, self._held())
+
+    def _held(self) -> Array | None:
+        """Per filter, the share of weights that their constraint would take back if they grew."""
+        if self.constraint is None:
+            return None
+        grown = 1.01 * keras.ops.convert_to_tensor(self.variable)
+        back = np.abs(_to_numpy(keras.ops.convert_to_tensor(self.constraint(grown)) - grown))
+        taken = self.arrange(back) > 1e-3 * np.abs(self.arrange(_to_numpy(grown)))
+        return taken.mean(axis=tuple(range(taken.ndim - 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +144,14 @@ def find(model: keras.Layer, wanted: Any = None) -> Watched:
             skipped[name] = reason
             continue
         for suffix, variable in kernels.items():
-            norms = flow.batch_norms(layer) if flow and suffix != "/depthwise_kernel" else []
+            # the depthwise half of a separable convolution has no outputs of its own
+            seen = None if suffix == "/depthwise_kernel" else flow
+            norms = seen.batch_norms(layer) if seen else []
+            outlets = seen.outlets(layer) if seen else []
             arrange = _arrangement(layer, suffix, variable, flow)
-            sources.append(Source(name + suffix, layer, variable, arrange, norms))
+            constraint = getattr(layer, f"{suffix.strip('/') or 'kernel'}_constraint", None)
+            source = Source(name + suffix, layer, variable, arrange, norms, outlets, constraint)
+            sources.append(source)
     if flow:
         sources.sort(key=lambda source: flow.order.get(id(source.layer), len(flow.order)))
     if wanted is None:

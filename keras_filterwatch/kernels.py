@@ -24,6 +24,7 @@ class Kernel:
         gain: per filter, what a BatchNormalization behind the layer multiplies it by,
             `|gamma| / sqrt(variance + epsilon)`; None where none follows.
         trainable: whether training may change it: false in a frozen layer.
+        held: per filter, the share of weights that a constraint keeps from growing; None without.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Kernel:
     array: Array
     gain: Array | None = None
     trainable: bool = True
+    held: Array | None = None
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

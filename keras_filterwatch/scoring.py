@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
-from keras_filterwatch.metrics import dead, motion, noise
+from keras_filterwatch.metrics import (
+    activity,
+    appearance,
+    dead,
+    filterdb,
+    motion,
+    noise,
+    redundancy,
+    saturation,
+)
 
 Metric = Callable[[Array], ArrayLike]
 
@@ -24,9 +33,31 @@ MEASURES = {  # the scores' names, and what they say in a line
     "dead": "Share of the filters whose norm is below a tenth of the median.",
     "update": "Size of the change since the last step, relative to the weights.",
     "rotation": "1 - cosine to the weights at the start: 0 is where they began.",
+    "rail": "Share of the weights at the end of a constraint's range: 0 is good.",
+    "coverage": "How evenly the weights use their range: 1 is even; judge its change.",
+    "effective_rank": "Directions that the filters use: at most as many as filters or inputs.",
+    "stable_rank": "The same, where small directions count less.",
+    "duplicates": "Share of the filters with a copy in the same pose: 0 is good.",
+    "rotated": "Share of the filters with a turned or mirrored copy: healthy.",
+    "inverted": "Share of the filters with a copy of the opposite sign: healthy.",
+    "coherence": "How much the filters have one direction: 0 none, 1 one.",
+    "chroma": "Share of the filters' energy that is colour: 2/3 is noise, 0 grey.",
+    "sparsity": "CNN Filter DB: share of the 3x3 slices that are empty.",
+    "variance_entropy": "CNN Filter DB: how evenly the 3x3 slices vary in all directions.",
+    "variance_entropy_norm": "The same, relative to noise: about .9 is good, above 1 random.",
+    "orthogonality": "CNN Filter DB: 1 - mean |cosine| between filters: 1 is orthogonal.",
+    "apoz": "Share of zeros in the units' outputs: healthy deep layers reach .9.",
+    "dead_units": "Share of the units that are zero for every probe input: 0 is good.",
+    "saturated_units": "Share of the units whose outputs stay at a rail: 0 is good.",
+    "activation_mean": "Mean output of the units for the probe inputs.",
+    "activation_std": "Standard deviation of each unit's outputs, mean over the units.",
 }
+_ALWAYS = ("norm", "dead", "labels")
 _NAMED = 8  # layers of one reason; `Scores.skipped` has them all
-_COLUMNS = ("noise", "noise_z", "slices", "dc", "anisotropy", "dead", "update", "rotation")
+_COLUMNS = (
+    *("noise", "noise_z", "slices", "dc", "anisotropy"),
+    *("dead", "dead_units", "saturated_units", "update", "rotation"),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,12 +106,14 @@ class Scores(Mapping[str, LayerScores]):
         epoch: epochs completed.
         layers: layer name -> its scores, in the order in which the network uses them.
         skipped: layer name -> why a layer with weights is not watched.
+        logs: what Keras logged for the epoch that ended here: loss, learning rate, ...
     """
 
     step: int
     epoch: int
     layers: dict[str, LayerScores]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    logs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def filter_noise(self) -> float:
@@ -90,8 +123,11 @@ class Scores(Mapping[str, LayerScores]):
 
     @property
     def dead_filters(self) -> float:
-        """Share of dead filters among all watched ones, 0 to 1; NaN without filters."""
-        flags = [layer.filters["dead"] for layer in self.layers.values()]
+        """Share of dead filters among all watched ones, 0 to 1; NaN without filters.
+
+        By their activity where probe inputs showed it, else by their weights.
+        """
+        flags = [f.get("dead_units", f["dead"]) for f in (s.filters for s in self.layers.values())]
         return float(np.mean(np.concatenate(flags))) if sum(map(len, flags)) else float("nan")
 
     def __getitem__(self, name: str) -> LayerScores:
@@ -116,6 +152,8 @@ def score(
     previous: Snapshot | None = None,
     metrics: Mapping[str, Metric] | None = None,
     epoch: int | None = None,
+    outputs: Mapping[str, activity.Outputs] | None = None,
+    logs: Mapping[str, float] | None = None,
     on_failure: Callable[[str, ValueError], None] | None = None,
 ) -> Scores:
     """Scores a network's kernels.
@@ -128,6 +166,8 @@ def score(
         metrics: more scores, name -> function of the kernel's array that returns a number, or
             one number per filter (the layer then gets their mean).
         epoch: epochs completed; the snapshot's step if not given.
+        outputs: layer name -> what its units did for probe inputs.
+        logs: what Keras logged at this step.
         on_failure: what to do about one of `metrics` that fails on a kernel, given its name and
             the error; the score is then absent. None raises the error.
 
@@ -140,12 +180,17 @@ def score(
     before = {kernel.name: kernel.array for kernel in previous.kernels} if previous else {}
     layers = {
         kernel.name: _score_kernel(
-            kernel, at_first.get(kernel.name), before.get(kernel.name), metrics or {}, on_failure
+            kernel,
+            at_first.get(kernel.name),
+            before.get(kernel.name),
+            (outputs or {}).get(kernel.name),
+            metrics or {},
+            on_failure,
         )
         for kernel in snapshot.kernels
     }
     epoch = snapshot.step if epoch is None else epoch
-    return Scores(snapshot.step, epoch, layers, snapshot.skipped)
+    return Scores(snapshot.step, epoch, layers, snapshot.skipped, dict(logs or {}))
 
 
 def snapshot_of(source: Any, layers: Any = None) -> Snapshot:
@@ -177,6 +222,7 @@ def _score_kernel(
     kernel: Kernel,
     first: Array | None,
     before: Array | None,
+    outputs: activity.Outputs | None,
     metrics: Mapping[str, Metric],
     on_failure: Callable[[str, ValueError], None] | None,
 ) -> LayerScores:
@@ -185,9 +231,10 @@ def _score_kernel(
     is_dead = dead.dead_filters(norms)
 
     if finite.all():
-        numbers, filters = noise.measure(kernel.array)
+        numbers, filters = _of_weights(kernel.array, is_dead, kernel.held)
     else:  # what is left of a layer that diverged is scored without the filters that did
-        numbers, rest = noise.measure(kernel.array[..., finite])
+        held = None if kernel.held is None else kernel.held[finite]
+        numbers, rest = _of_weights(kernel.array[..., finite], is_dead[finite], held)
         filters = {name: _scattered(each, finite) for name, each in rest.items()}
     verdict = noise.verdict(numbers, kernel.array.shape) if finite.all() else "undetermined"
 
@@ -198,6 +245,10 @@ def _score_kernel(
         numbers["update"], filters["update"] = motion.update_ratio(kernel.array, before)
     if first is not None:
         numbers["rotation"], filters["rotation"] = motion.rotation(kernel.array, first)
+    if outputs is not None:
+        of_units, units = activity.measure(outputs)
+        numbers |= of_units
+        filters |= units
     for name, metric in metrics.items():
         try:
             numbers[name], filters[name] = _extra(name, metric, kernel)
@@ -211,14 +262,35 @@ def _score_kernel(
         kernel.array.shape,
         verdict,
         {name: value for name, value in numbers.items() if np.isfinite(value)},
-        {k: v for k, v in filters.items() if k in ("norm", "dead") or not np.isnan(v).all()},
+        {k: v for k, v in filters.items() if k in _ALWAYS or not np.isnan(v).all()},
         kernel.trainable,
     )
 
 
-def _scattered(numbers: Array, places: Array) -> Array:
-    result = np.full(places.shape, np.nan)
-    result[places] = numbers
+def _of_weights(
+    array: Array, is_dead: Array, held: Array | None
+) -> tuple[dict[str, float], dict[str, Array]]:
+    """What a kernel `(*spatial, channels, filters)` of finite weights says by itself."""
+    numbers, filters = noise.measure(array)
+    numbers["rail"], filters["rail"] = saturation.rail(array, held)
+    numbers["coverage"] = saturation.coverage(array)
+    looks = appearance.measure(array, is_dead, filters["dc"], filters["geary_c"])
+    compared = redundancy.compare(array)
+    copies = redundancy.measure(array, compared)
+    for more, of_filters in (looks, copies):
+        numbers |= more
+        filters |= of_filters
+    return numbers | filterdb.measure(array, compared.cosines), filters
+
+
+def _scattered(each: Array, places: Array) -> Array:
+    """Of some filters, as of all: NaN where there is nothing, and no label."""
+    result = (
+        np.full(places.shape, np.nan)
+        if each.dtype.kind == "f"
+        else np.full(places.shape, "", each.dtype)
+    )
+    result[places] = each
     return result
 
 

@@ -16,6 +16,7 @@ from tensorboard.plugins.scalar import metadata as scalar_plugin
 from tensorboard.plugins.text import metadata as text_plugin
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from keras_filterwatch.diagnosis import Diagnosis
 from keras_filterwatch.rules import Alarm
 from keras_filterwatch.scoring import MEASURES, Scores
 
@@ -83,7 +84,10 @@ class EventFile:
 
 
 def values(
-    scores: Scores, pictures: Mapping[str, Image.Image], alarms: Sequence[Alarm]
+    scores: Scores,
+    pictures: Mapping[str, Image.Image],
+    alarms: Sequence[Alarm],
+    diagnosis: Diagnosis,
 ) -> Iterator[Value]:
     """One step: curves `<measure>/<NN>_<layer>`, `kernels/...`, `alarms` and `alarm_count`.
 
@@ -98,15 +102,17 @@ def values(
             yield picture(f"kernels/{name}", pictures[layer])
     yield scalar("alarm_count", len(alarms), "Alarms since the start.")
     if scores.step in (0, *(alarm.step for alarm in alarms)):  # when there is something to tell
-        yield text("alarms", _story(alarms))
+        yield text("alarms", _story(alarms, diagnosis))
 
 
-def _story(alarms: Sequence[Alarm]) -> str:
+def _story(alarms: Sequence[Alarm], diagnosis: Diagnosis) -> str:
     """All alarms so far, so that the last text that TensorBoard keeps tells everything."""
     if not alarms:
         return "No alarm so far."
     rows = [f"| {a.step} | {a.rule} | {_cell(a.layer)} | {_cell(a.message)} |" for a in alarms]
-    return "\n".join(["| step | alarm | layer | what was seen |", "|---|---|---|---|", *rows])
+    cause = f"**Probable cause: {diagnosis.cause}.** {diagnosis.advice}"
+    head = ["| step | alarm | layer | what was seen |", "|---|---|---|---|"]
+    return "\n".join([cause, "", *head, *rows])
 
 
 def _cell(words: str) -> str:

@@ -7,7 +7,7 @@ subclassed and nested models alike.
 import inspect
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +29,14 @@ _PER_FILTER = (
 _NORMALIZERS = (layers.Normalization, layers.BatchNormalization, layers.LayerNormalization)
 
 
+_ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
+_BOUNDED = {  # non-linearities with a rail on both sides
+    keras.activations.sigmoid: (0.0, 1.0),
+    keras.activations.hard_sigmoid: (0.0, 1.0),
+    keras.activations.tanh: (-1.0, 1.0),
+    keras.activations.softsign: (-1.0, 1.0),
+}
+
 _PATCHING = threading.RLock()  # trainings in parallel threads take turns
 
 
@@ -39,6 +47,21 @@ class Call:
     layer: keras.Layer
     inputs: list[Any]
     outputs: list[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Outlet:
+    """Where the outputs of a layer's units can be seen: what this call of this layer returns.
+
+    Attributes:
+        layer: the layer itself, or the non-linearity that follows it.
+        number: 0 for its first call in a forward pass.
+        bounds: the range of the non-linearity, if it has one.
+    """
+
+    layer: keras.Layer
+    number: int
+    bounds: tuple[float, float] | None
 
 
 class Flow:
@@ -83,6 +106,34 @@ class Flow:
                     tensors.extend(call.outputs)
         return found
 
+    def outlets(self, layer: keras.Layer) -> list[Outlet]:
+        """Where the layer's units show what they do, for each time that it is used.
+
+        Behind its non-linearity: its own, or else that of the next layer, through
+        BatchNormalization and what keeps units apart; its own output if none follows.
+        """
+        calls = [call for call in self._calls_of(layer) if call.outputs]
+        inner = {id(c.outputs[0]): c for c in calls}  # of a wrapper and its layer, the wrapper
+        return [self._outlet(call) for call in inner.values()]
+
+    def _outlet(self, call: Call) -> Outlet:
+        path = [call]
+        passing = (layers.BatchNormalization, *_PER_FILTER)
+        while _activation(path[-1].layer) in (None, keras.activations.linear):
+            readers = self._readers.get(id(path[-1].outputs[0]), [])
+            # a layer that only hands its input on reads what it returns
+            further = [
+                r for r in readers if isinstance(_innermost(r.layer), passing) and r not in path
+            ]
+            if not further:
+                path = [call]
+                break
+            path.append(further[0])
+        place = path[-1]
+        number = [c for c in self._calls if c.layer is place.layer].index(place)
+        bounds = _BOUNDED.get(_activation(place.layer))
+        return Outlet(place.layer, number, bounds)
+
     def image_shape(self, layer: keras.Layer) -> tuple[int, ...] | None:
         """`(height, width, channels)` of the input image that this layer reads flattened."""
         for call in self._calls_of(layer):
@@ -116,27 +167,32 @@ def trace(model: keras.Layer) -> Flow:
     for name, parameter in inspect.signature(model.call).parameters.items():
         if name in ("training", "mask") and parameter.default is parameter.empty:
             kwargs[name] = None if name == "mask" else False
-    with _recorded_calls() as calls:
+    calls: list[Call] = []
+
+    def remember(layer: keras.Layer, inputs: Any, outputs: Any) -> None:
+        calls.append(Call(layer, _tensors(inputs), _tensors(outputs)))
+
+    with hearing(remember):
         keras.Operation.compute_output_spec(model, *args, **kwargs)
     return Flow(calls, _tensors((args, kwargs)))
 
 
 @contextmanager
-def _recorded_calls() -> Iterator[list[Call]]:
-    calls: list[Call] = []
+def hearing(listener: Callable[[keras.Layer, Any, Any], None]) -> Iterator[None]:
+    """Lets `listener(layer, inputs, outputs)` know of each call of a layer in this thread."""
     thread = threading.get_ident()
 
     def recording(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         outputs: Any = original(layer, *args, **kwargs)
         if threading.get_ident() == thread:
-            calls.append(Call(layer, _tensors((args, kwargs)), _tensors(outputs)))
+            listener(layer, (args, kwargs), outputs)
         return outputs
 
     with _PATCHING:
         original = keras.Layer.__call__
         keras.Layer.__call__ = recording
         try:
-            yield calls
+            yield
         finally:
             keras.Layer.__call__ = original
 
@@ -171,6 +227,14 @@ def _specs(shape: Any) -> Any:
 def _one(tensor: keras.KerasTensor) -> keras.KerasTensor:
     """The same input, as a batch of one where the batch is of any size."""
     return keras.KerasTensor((tensor.shape[0] or 1, *tensor.shape[1:]), tensor.dtype)
+
+
+def _activation(layer: keras.Layer) -> Any:
+    """The non-linearity of a layer; None if it has none of its own."""
+    inner = _innermost(layer)
+    if isinstance(inner, layers.Activation) or not isinstance(inner, _ACTIVATIONS):
+        return getattr(inner, "activation", None)
+    return inner
 
 
 def _innermost(layer: keras.Layer) -> keras.Layer:

@@ -25,11 +25,11 @@ import keras_filterwatch as fw
         ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function"),
         ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
         ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
-        ({"stop_on": "nosy"}, ValueError, r"no rule is called 'nosy'; there are \['noisy', "),
+        ({"stop_on": "nosy"}, ValueError, r"no rule is called 'nosy'; there are \['diverged', "),
         ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
         ({"stop_on": "nosy", "rules": fw.default_rules()}, ValueError, "no rule is called 'nosy'"),
         ({"stop_on": "noisy", "rules": [fw.rules.diverged]}, ValueError, "there are .*diverged"),
-        ({"probe": [1]}, ValueError, "probe must be None"),
+        ({"probe": 1}, TypeError, "probe: an array, a dataset or a generator of inputs is needed"),
     ],
 )
 def test_argument_is_refused(tmp_path, arguments, error, message):

@@ -27,7 +27,8 @@ def imported_by(code, **environment):
     "room",
     [
         *("kernels", "metrics", "metrics.noise", "metrics.dead", "metrics.motion"),
-        *("scoring", "rules", "draw"),
+        *("metrics.saturation", "metrics.redundancy", "metrics.appearance", "metrics.filterdb"),
+        *("metrics.activity", "scoring", "rules", "logs", "diagnosis", "draw"),
     ],
 )
 def test_core_room_imports_no_framework(room):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import keras_filterwatch as fw
+from keras_filterwatch.metrics import activity
 from keras_filterwatch.scoring import MEASURES
 
 
@@ -30,9 +31,11 @@ def test_what_is_undefined_is_absent():
 
 
 def test_every_number_is_documented():
-    array = noise_kernel()
-    past = snapshot(array)
-    assert set(fw.score(past, first=past, previous=past)["conv"]) == set(MEASURES)
+    now = snapshot(noise_kernel((3, 3, 3, 32)))  # a 3x3 kernel of three channels has them all
+    units = np.ones(32)
+    outputs = activity.Outputs(4, units, units, units, (-1.0, 1.0), units)
+    scores = fw.score(now, first=now, previous=now, outputs={"conv": outputs})["conv"]
+    assert set(scores) == set(MEASURES)
 
 
 def test_update_is_measured_from_the_previous_and_rotation_from_the_first():
@@ -53,6 +56,14 @@ def test_the_gain_decides_which_filter_is_dead():
     assert layer["dead"] == pytest.approx(1 / 32)
 
 
+def test_filters_that_diverged_have_no_label():
+    broken = noise_kernel()
+    broken[0, 0, 0, 7] = np.nan
+    labels = fw.score({"conv": broken})["conv"].filters["labels"]
+    assert labels[7] == ""
+    assert "" not in np.delete(labels, 7)
+
+
 def test_filters_that_diverged_are_left_out_of_the_layer_and_nan_themselves():
     array = noise_kernel()
     broken = array.copy()
@@ -67,6 +78,14 @@ def test_filters_that_diverged_are_left_out_of_the_layer_and_nan_themselves():
 def test_filter_noise_is_the_mean_over_layers_that_have_one():
     scores = fw.score({"a": noise_kernel(), "b": noise_kernel(seed=1), "c": noise_kernel((9, 4))})
     assert scores.filter_noise == pytest.approx((scores["a"]["noise"] + scores["b"]["noise"]) / 2)
+
+
+def test_dead_filters_are_those_of_the_units_where_they_are_known():
+    few = np.ones((3, 3, 1, 4))
+    zeros = np.array([10, 10, 3, 0])  # of ten outputs
+    outputs = {"few": activity.Outputs(10, zeros, np.ones(4), np.ones(4))}
+    scores = fw.score({"few": few, "many": np.ones((3, 12))}, outputs=outputs)
+    assert scores.dead_filters == pytest.approx(2 / 16)
 
 
 def test_dead_filters_is_the_share_over_all_filters():

@@ -112,11 +112,13 @@ def test_a_written_picture_has_every_pixel_of_the_drawn_one():
 def test_alarms_are_counted_and_told_in_full(run):
     directory, watch, _ = run
     read_back = read(directory / "filterwatch")
-    assert [int(count) for _, count in read_back["alarm_count"]] == [0, 0, 0, 0, 0, 2, 2]
+    assert [int(count) for _, count in read_back["alarm_count"]] == [0, 0, 0, 0, 0, 5, 5]
     (_, before), (_, after) = read_back["alarms"][0], read_back["alarms"][-1]
     assert before.item().decode() == "No alarm so far."
     for alarm in watch.alarms:
-        assert f"| 5 | noisy | {alarm.layer} | {alarm.message} |" in after.item().decode()
+        row = f"| 5 | {alarm.rule} | {alarm.layer} | {alarm.message} |"
+        assert row in after.item().decode()
+    assert "**Probable cause: rate too low.** Raise the learning rate" in after.item().decode()
 
 
 fast_reader = platform.machine() in ("x86_64", "AMD64") and sys.platform == "linux"
@@ -269,6 +271,7 @@ def test_an_emptied_directory_is_written_to_again(tmp_path):
 
 def test_text_of_alarms_survives_characters_of_tables():
     alarm = fw.Alarm("mine", "a|b", 3, 1.0, 0.0, (), "two\nlines | and a bar")
-    (*_, told) = tensorboard.values(fw.score({}), {}, [alarm])
+    scores = fw.score({})
+    (*_, told) = tensorboard.values(scores, {}, [alarm], fw.diagnose([scores], [alarm]))
     row = told.tensor.string_val[0].decode().splitlines()[-1]
     assert row == r"| 3 | mine | a\|b | two lines \| and a bar |"

@@ -1,5 +1,23 @@
 """One file per question about a kernel; arrays in, numbers out."""
 
-from keras_filterwatch.metrics import dead, motion, noise
+from keras_filterwatch.metrics import (
+    activity,
+    appearance,
+    dead,
+    filterdb,
+    motion,
+    noise,
+    redundancy,
+    saturation,
+)
 
-__all__ = ["dead", "motion", "noise"]
+__all__ = [
+    "activity",
+    "appearance",
+    "dead",
+    "filterdb",
+    "motion",
+    "noise",
+    "redundancy",
+    "saturation",
+]

@@ -1,0 +1,290 @@
+"""What the units do for probe inputs, against a plain forward pass through a model of its own."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_filterwatch as fw
+from keras_filterwatch import activations, extraction
+
+
+def inputs(shape=(12, 12, 3), count=70):
+    return np.random.default_rng(0).standard_normal((count, *shape)).astype("float32")
+
+
+def measured(model, x):
+    return activations.Probe(model, extraction.find(model), activations.take(x)).measure()
+
+
+def expected(outputs):
+    """Share of zeros, mean and standard deviation of each unit, by NumPy."""
+    units = np.asarray(outputs, np.float64).reshape(-1, outputs.shape[-1])
+    return (units == 0).mean(axis=0), units.mean(axis=0), units.std(axis=0)
+
+
+def assert_same(outputs, plain):
+    zeros, mean, spread = expected(plain)
+    assert outputs.count == plain.size // plain.shape[-1]
+    assert outputs.zeros / outputs.count == pytest.approx(zeros, abs=1e-3)
+    assert outputs.total / outputs.count == pytest.approx(mean, abs=1e-4)
+    found = np.sqrt(outputs.squares / outputs.count - (outputs.total / outputs.count) ** 2)
+    assert found == pytest.approx(spread, abs=1e-3)
+
+
+def randomized(model):
+    """BatchNormalizations that do something: as after some training."""
+    random = np.random.default_rng(1)
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            for weight in layer.weights:
+                weight.assign(random.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
+BEHIND = {
+    "its own activation": ({"activation": "relu"}, []),
+    "Activation": ({}, [lambda: layers.Activation("relu")]),
+    "ReLU": ({}, [layers.ReLU]),
+    "LeakyReLU": ({}, [layers.LeakyReLU]),
+    "PReLU": ({}, [layers.PReLU]),
+    "BatchNormalization and ReLU": ({}, [layers.BatchNormalization, layers.ReLU]),
+    "Dropout and tanh": ({}, [lambda: layers.Dropout(0.5), lambda: layers.Activation("tanh")]),
+    "nothing": ({}, []),
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+def test_units_are_seen_behind_their_non_linearity(behind):
+    options, makers = BEHIND[behind]
+    after = [maker() for maker in makers]
+    parts = [layers.Conv2D(6, 3, **options, name="conv"), *after]
+    model = randomized(
+        keras.Sequential([layers.Input((12, 12, 3)), *parts, layers.Flatten(), layers.Dense(2)])
+    )
+    x = inputs()
+    plain = keras.Model(model.inputs, parts[-1].output).predict(x, verbose=0)
+    assert_same(measured(model, x)["conv"], plain)
+
+
+class Subclassed(keras.Model):
+    """One activation layer, used twice, as many write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = layers.Conv2D(5, 3, name="first")
+        self.second = layers.Conv2D(4, 3, name="second")
+        self.norms = [layers.BatchNormalization(), layers.BatchNormalization()]
+        self.relu = layers.ReLU()
+        self.head = layers.Dense(2, name="head")
+
+    def hidden(self, x):
+        one = self.relu(self.norms[0](self.first(x)))
+        return one, self.relu(self.norms[1](self.second(one)))
+
+    def call(self, x):
+        return self.head(keras.ops.mean(self.hidden(x)[1], axis=(1, 2)))
+
+
+def test_a_subclassed_model_shows_each_layer_behind_its_own_use_of_a_shared_activation():
+    model, x = Subclassed(), inputs()
+    model(x[:1])
+    found = measured(randomized(model), x)
+    for name, plain in zip(("first", "second"), model.hidden(x), strict=True):
+        assert_same(found[name], keras.ops.convert_to_numpy(plain))
+
+
+def test_nested_models_are_seen_into():
+    inner = keras.Sequential(
+        [layers.Input((12, 12, 3)), layers.Conv2D(4, 3, name="conv"), layers.ReLU()], name="inner"
+    )
+    image = layers.Input((12, 12, 3))
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(inner(image))))
+    x = inputs()
+    assert_same(measured(model, x)["inner/conv"], inner.predict(x, verbose=0))
+
+
+def test_a_layer_that_is_used_twice_is_seen_in_both_uses():
+    shared = layers.Conv2D(4, 3, activation="relu", name="shared")
+    one, two = layers.Input((12, 12, 3)), layers.Input((12, 12, 3))
+    first, second = shared(one), shared(two)
+    model = keras.Model([one, two], layers.Add()([first, second]))
+    x = [inputs(), -inputs()]
+    plain = keras.Model([one, two], [first, second]).predict(x, verbose=0)
+    assert_same(measured(model, x)["shared"], np.concatenate(plain))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Conv1D(6, 3, activation="relu"), (12, 3)),
+        (layers.Conv3D(2, 3, activation="relu"), (5, 5, 5, 2)),
+        (layers.Conv2DTranspose(4, 3, activation="relu"), (6, 6, 3)),
+        (layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu"), (9, 9, 3)),
+        (layers.Dense(6, activation="relu"), (7,)),
+        (layers.EinsumDense("abc,cde->abde", (None, 3, 2), activation="relu"), (5, 4)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, keras.Layer) else "",
+)
+def test_each_kind_of_layer_shows_one_number_per_filter(layer, shape):
+    model = keras.Sequential([layers.Input(shape), layer])
+    (kernel,) = extraction.snapshot(model).kernels
+    x = inputs(shape)
+    plain = model.predict(x, verbose=0)
+    assert_same(measured(model, x)[kernel.name], plain.reshape(-1, kernel.filters))
+
+
+def test_of_a_separable_convolution_the_pointwise_half_has_the_outputs():
+    layer = layers.SeparableConv2D(6, 3, activation="relu", name="s")
+    model = keras.Sequential([layers.Input((9, 9, 3)), layer])
+    x = inputs((9, 9, 3))
+    found = measured(model, x)
+    assert set(found) == {"s/pointwise_kernel"}
+    assert_same(found["s/pointwise_kernel"], model.predict(x, verbose=0))
+
+
+def test_wrapped_layers_are_seen():
+    conv = layers.Conv2D(4, 3, activation="relu", name="conv")
+    model = keras.Sequential([layers.Input((5, 9, 9, 3)), layers.TimeDistributed(conv)])
+    x = inputs((5, 9, 9, 3), count=20)
+    (found,) = measured(model, x).values()
+    assert_same(found, model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize(("name", "middle", "half"), [("sigmoid", 0.5, 0.5), ("tanh", 0.0, 1.0)])
+def test_bounded_units_show_how_far_they_are_from_their_middle(name, middle, half):
+    model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation=name)])
+    x = 3 * inputs((7,))
+    (found,) = measured(model, x).values()
+    away = np.abs(model.predict(x, verbose=0) - middle).mean(axis=0) / half
+    assert found.outward / found.count == pytest.approx(away, abs=1e-4)
+
+
+def test_units_without_bounds_have_no_distance_from_a_middle():
+    model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation="relu")])
+    (found,) = measured(model, inputs((7,))).values()
+    assert found.outward is None
+
+
+def test_the_weights_of_now_are_probed_not_those_of_the_first_time():
+    model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation="relu", name="d")])
+    x = inputs((7,))
+    probe = activations.Probe(model, extraction.find(model), activations.take(x))
+    probe.measure()
+    model.set_weights([np.ones((7, 6)), np.full(6, -1e3)])
+    assert (probe.measure()["d"].zeros == len(x)).all()
+
+
+def test_probing_leaves_the_model_alone():
+    model = randomized(
+        keras.Sequential([layers.Input((7,)), layers.Dense(6), layers.BatchNormalization()])
+    )
+    before = [np.array(weight) for weight in model.get_weights()]
+    measured(model, inputs((7,)))
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+# What a probe may be.
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return len(self.x) // 10
+
+    def __getitem__(self, i):
+        return self.x[10 * i : 10 * i + 10], np.zeros(10)
+
+
+def generator(x):
+    for start in range(0, len(x), 10):
+        yield x[start : start + 10], np.zeros(10)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, Batches, generator, lambda x: (x, np.zeros(len(x)))])
+def test_the_first_inputs_of_a_probe_are_taken(kind):
+    x = inputs((7,), count=400)
+    np.testing.assert_array_equal(activations.take(kind(x)), x[:256])
+
+
+if keras.backend.backend() == "tensorflow":  # it is not there elsewhere
+
+    def test_a_tf_dataset_is_a_probe():
+        import tensorflow as tf
+
+        x = inputs((7,), count=400)
+        data = tf.data.Dataset.from_tensor_slices((x, np.zeros(400))).batch(32)
+        np.testing.assert_array_equal(activations.take(data), x[:256])
+
+
+def test_several_inputs_keep_their_structure():
+    x = {"a": inputs((7,), 400), "b": inputs((3,), 400)}
+    taken = activations.take(x)
+    assert {name: part.shape for name, part in taken.items()} == {"a": (256, 7), "b": (256, 3)}
+
+
+@pytest.mark.parametrize(
+    ("probe", "error", "message"),
+    [
+        (3, TypeError, "an array, a dataset or a generator of inputs is needed; got 3"),
+        (np.array(["a", "b"]), TypeError, "numbers are needed; got an array of dtype <U1"),
+        (np.zeros((0, 7)), ValueError, r"above 0, are needed; got \[0\]"),
+        (iter([]), ValueError, "it has no inputs"),
+        ([np.zeros((3, 2)), np.zeros((4, 2))], ValueError, r"of one number.*got \[3, 4\]"),
+    ],
+)
+def test_what_is_no_probe_is_refused_when_it_is_given(tmp_path, probe, error, message):
+    with pytest.raises(error, match=message):
+        fw.FilterWatch(tmp_path, probe=probe)
+
+
+# In training.
+
+
+def small_network():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            layers.Input((12, 12, 3)),
+            layers.Conv2D(8, 5, activation="relu", name="conv"),
+            layers.Flatten(),
+            layers.Dense(6, activation="sigmoid", name="hidden"),
+            layers.Dense(3, activation="softmax", name="head"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(1e-2), loss="sparse_categorical_crossentropy")
+    return model
+
+
+def test_dead_filters_are_those_that_the_probe_never_wakes(tmp_path):
+    model, x = small_network(), inputs()
+    kernel, bias = model.get_layer("conv").get_weights()
+    bias[:2] = -1e3
+    model.get_layer("conv").set_weights([kernel, bias])
+    watch = fw.FilterWatch(tmp_path, probe=x)
+    logs = model.fit(x, np.arange(70) % 3, epochs=2, callbacks=[watch], verbose=0).history
+    scores = watch.history[-1]
+    assert scores["conv"]["dead_units"] == 2 / 8
+    assert np.flatnonzero(scores["conv"].filters["dead_units"]).tolist() == [0, 1]
+    assert scores["conv"]["dead"] == 0  # by their weights they are as large as the others
+    assert logs["dead_filters"] == [pytest.approx(2 / 17)] * 2
+    assert "saturated_units" in scores["hidden"]
+    assert "saturated_units" not in scores["conv"]
+
+
+def test_without_a_probe_nothing_is_said_about_activity(tmp_path):
+    watch, x = fw.FilterWatch(tmp_path), inputs()
+    small_network().fit(x, np.arange(70) % 3, callbacks=[watch], verbose=0)
+    assert {"apoz", "dead_units", "saturated_units"}.isdisjoint(watch.history[-1]["hidden"])
+
+
+def test_a_probe_that_does_not_fit_costs_the_activity_only(tmp_path):
+    watch, x = fw.FilterWatch(tmp_path, probe=inputs((5, 5, 1))), inputs()
+    with pytest.warns(UserWarning, match="could not probe the units: what they do is missing"):
+        small_network().fit(x, np.arange(70) % 3, epochs=2, callbacks=[watch], verbose=0)
+    assert [scores.step for scores in watch.history] == [0, 1, 2]
+    assert "noise" in watch.history[-1]["conv"]

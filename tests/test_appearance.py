@@ -1,0 +1,142 @@
+"""What does it look like? Against hand-made kernels, the values of SCIENCE 7, and noise."""
+
+import numpy as np
+import pytest
+
+from keras_filterwatch.metrics import appearance, noise
+
+GREY, OPPONENT = [1.0, 1.0, 1.0], [1.0, -1.0, 0.0]  # of three channels
+sobel = np.outer([1.0, 2, 1], [-1, 0, 1])
+laplacian = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
+ramp = {k: np.tile(np.arange(k) - k // 2, (k, 1)).astype(float) for k in (3, 5)}
+saddle = {k: np.outer(ramp[k][0], ramp[k][0]) for k in (3, 5)}  # smooth, without a direction
+checker = {k: (-1.0) ** np.add.outer(range(k), range(k)) for k in (3, 5)}
+
+
+def one_filter(window, channels=(1.0,)):
+    return (np.asarray(window)[..., np.newaxis] * channels)[..., np.newaxis]
+
+
+def measure(array, dead=0.0):
+    _, of_noise = noise.measure(array)
+    flags = np.full(array.shape[-1], dead)
+    return appearance.measure(array, flags, of_noise["dc"], of_noise["geary_c"])
+
+
+def label(array, dead=0.0):
+    return str(measure(array, dead)[1]["labels"][0])
+
+
+def normal(shape, seed=1):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def uniform(shape, seed=1):
+    return np.random.default_rng(seed).uniform(-1, 1, shape)
+
+
+@pytest.mark.parametrize(
+    ("window", "coherence"), [(sobel, 0.8), (laplacian, 0), (ramp[3] + ramp[3].T, 1)]
+)
+def test_hand_kernel_has_its_coherence(window, coherence):  # SCIENCE 7
+    assert appearance.edges(one_filter(window))[0] == pytest.approx([coherence], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("window", "angle"),
+    [
+        *((sobel, 0), (-sobel, 0), (sobel.T, 1 / 2)),
+        *((ramp[5] + ramp[5].T, 1 / 4), (ramp[5] - ramp[5].T, 3 / 4)),
+    ],
+)
+def test_orientation_is_that_in_which_the_weights_change(window, angle):
+    found = appearance.edges(one_filter(window, GREY))[1]
+    assert found == pytest.approx([np.pi * angle], abs=1e-12)
+
+
+def test_channels_that_change_in_all_directions_have_no_coherence():
+    array = np.stack([ramp[3], ramp[3].T], axis=-1)[..., np.newaxis]
+    assert appearance.edges(array)[0] == pytest.approx([0], abs=1e-12)
+
+
+def test_a_flat_filter_has_neither_coherence_nor_orientation():
+    assert np.isnan(appearance.edges(np.full((3, 3, 2, 1), 0.7))).all()
+
+
+@pytest.mark.parametrize(("k", "quantile"), [(3, 0.655), (5, 0.371), (7, 0.258), (11, 0.160)])
+def test_coherence_of_noise_has_its_95_percent_quantile(k, quantile):  # SCIENCE 7
+    coherence, _ = appearance.edges(normal((k, k, 3, 6000), seed=100 + k))
+    assert np.quantile(coherence, 0.95) == pytest.approx(quantile, abs=0.01)
+
+
+def test_chroma_is_0_for_grey_and_1_for_colour_without_grey():
+    array = np.concatenate([one_filter(sobel, GREY), one_filter(sobel, OPPONENT)], axis=-1)
+    assert appearance.chroma(array) == pytest.approx([0, 1], abs=1e-12)
+
+
+def test_chroma_of_noise_is_two_thirds():  # two of three dimensions of colour are not grey
+    assert appearance.chroma(normal((3, 3, 3, 6000))).mean() == pytest.approx(2 / 3, abs=0.01)
+
+
+SIZES = [(3, 3, 1, 6000), (3, 3, 3, 6000), (5, 5, 1, 6000), (7, 7, 3, 4000), (5, 3, 2, 6000)]
+LARGE = [(3, 3, 64, 4000), (28, 28, 1, 4000), (64, 64, 1, 800)]
+
+
+@pytest.mark.parametrize("draw", [normal, uniform])
+@pytest.mark.parametrize("size", SIZES + LARGE, ids=str)
+def test_one_in_a_hundred_random_filters_is_taken_for_an_edge(size, draw):
+    above = appearance.edges(draw(size))[0] > appearance.bounds(*size[:3])["coherence"]
+    assert 0.004 <= above.mean() <= 0.02
+
+
+@pytest.mark.parametrize("draw", [normal, uniform])
+@pytest.mark.parametrize("size", [(3, 3, 3, 6000), (7, 7, 3, 4000)], ids=str)
+def test_one_in_a_hundred_random_filters_is_taken_for_a_colour(size, draw):
+    above = appearance.chroma(draw(size)) > appearance.bounds(*size[:3])["chroma"]
+    assert 0.004 <= above.mean() <= 0.02
+
+
+@pytest.mark.parametrize("k", [3, 5])
+@pytest.mark.parametrize(
+    ("windows", "channels", "expected"),
+    [
+        ({3: np.ones((3, 3)), 5: np.ones((5, 5))}, GREY, "blob"),
+        (ramp, GREY, "edge"),
+        (saddle, OPPONENT, "colour"),
+        (checker, GREY, "checkered"),
+        (saddle, GREY, {3: "unclassified", 5: "noise-like"}),
+    ],
+    ids=["blob", "edge", "colour", "checkered", "rest"],
+)
+def test_hand_kernel_has_its_label(k, windows, channels, expected):
+    name = expected if isinstance(expected, str) else expected[k]
+    assert label(one_filter(windows[k], channels)) == name
+
+
+@pytest.mark.parametrize(
+    ("array", "dead", "first"),
+    [
+        pytest.param(one_filter(ramp[5] + 9, OPPONENT), 1.0, "dead", id="dead blob"),
+        pytest.param(one_filter(ramp[5] + 9, OPPONENT), 0.0, "blob", id="blob with an edge"),
+        pytest.param(one_filter(ramp[5], OPPONENT), 0.0, "edge", id="edge in colour"),
+        pytest.param(one_filter(checker[5], OPPONENT), 0.0, "colour", id="checkered colour"),
+    ],
+)
+def test_the_first_label_that_fits_is_taken(array, dead, first):
+    assert label(array, dead) == first
+
+
+def test_a_layer_has_the_means_over_its_filters_but_not_of_angles():
+    numbers, filters = measure(normal((5, 5, 3, 8)))
+    expected = {name: filters[name].mean() for name in ("coherence", "chroma")}
+    assert numbers == pytest.approx(expected)
+
+
+def test_only_three_channels_have_colours():
+    numbers, filters = measure(normal((5, 5, 4, 8)))
+    assert "chroma" not in numbers.keys() | filters.keys()
+
+
+@pytest.mark.parametrize("shape", [(9, 3, 4), (3, 3, 3, 3, 4), (16, 4), (1, 1, 3, 4), (1, 9, 3, 4)])
+def test_other_windows_than_two_dimensional_have_no_appearance(shape):
+    assert measure(normal(shape)) == ({}, {})
