@@ -227,42 +227,38 @@ def exploding(history: History, growth: float = 10.0) -> list[Alarm]:
 
     By the median norm, as BatchNormalization leaves it.
     """
-    if not _struggles(history):
-        return []
     return [
-        Alarm(
-            "exploding",
-            name,
-            history[-1].step,
-            norms[-1] / norms[0],
-            growth,
-            (),
-            f"the filters of {name} grew {norms[-1] / norms[0]:.3g} times since the start, and "
-            "training gets nowhere.",
-        )
-        for name, _, norms in _with(history, "norm")
-        if norms[0] > 0 and norms[-1] > growth * norms[0]
+        _resized("exploding", history, name, times, growth, "grew")
+        for name, times in _growth(history)
+        if times > growth
     ]
 
 
 def shrinking(history: History, share: float = 0.2) -> list[Alarm]:
     """A layer whose filters shrank to `share` of their norm, in a network that does not learn."""
-    if not _struggles(history):
-        return []
     return [
-        Alarm(
-            "shrinking",
-            name,
-            history[-1].step,
-            norms[-1] / norms[0],
-            share,
-            (),
-            f"the filters of {name} shrank to {norms[-1] / norms[0]:.2g} of their size at the "
-            "start, and training gets nowhere.",
-        )
-        for name, _, norms in _with(history, "norm")
-        if norms[0] > 0 and norms[-1] < share * norms[0]
+        _resized("shrinking", history, name, times, share, "shrank")
+        for name, times in _growth(history)
+        if times < share
     ]
+
+
+def _growth(history: History) -> Iterator[tuple[str, float]]:
+    """Each layer's norm over that at the start, in a network that does not learn."""
+    if _struggles(history):
+        for name, _, norms in _with(history, "norm"):
+            if norms[0] > 0:
+                yield name, norms[-1] / norms[0]
+
+
+def _resized(
+    rule: str, history: History, layer: str, times: float, bound: float, verb: str
+) -> Alarm:
+    message = (
+        f"the filters of {layer} {verb} to {times:.3g} times their size at the start, and training "
+        "gets nowhere."
+    )
+    return Alarm(rule, layer, history[-1].step, times, bound, (), message)
 
 
 def overfitting(history: History, gap: float = 0.2, epochs: int = 4) -> list[Alarm]:

@@ -370,8 +370,8 @@ def scaled(factor, accuracy=0.54, epochs=3, start=1.0):
 @pytest.mark.parametrize(
     ("rule", "factor", "border", "words"),
     [
-        (rules.exploding, 10.1, 10, "the filters of conv grew 10.1 times"),
-        (rules.shrinking, 0.19, 0.2, "the filters of conv shrank to 0.19 of their size"),
+        (rules.exploding, 10.1, 10, "the filters of conv grew to 10.1 times"),
+        (rules.shrinking, 0.19, 0.2, "the filters of conv shrank to 0.19 times their size"),
     ],
 )
 def test_norms_that_change_while_training_gets_nowhere(rule, factor, border, words):

@@ -1,0 +1,144 @@
+"""The published rules of other tools, from a record's measures to their alarms.
+
+Written from their definitions, with their default thresholds. A tool says a symptom; `CAUSES` has
+the true causes for which it counts as right, in doubt in the tool's favour.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Record = Mapping[str, Any]
+Measured = Mapping[str, Any]
+
+CAUSES = {
+    "dead": {"rate too high", "symmetric initialisation", "over-regularised"},
+    "vanishing": {"vanishing gradient", "saturated"},
+    "exploding": {"diverged", "rate too high"},
+    "not finite": {"diverged"},
+    "saturated": {"saturated"},
+    "slow": {"rate too low", "vanishing gradient"},
+    "oscillating": {"rate too high"},
+    "update too small": {"rate too low", "vanishing gradient", "frozen at random"},
+    "update too large": {"rate too high"},
+    "unchanged": {"rate too low", "vanishing gradient", "frozen at random"},
+    "variance too small": {"symmetric initialisation", "over-regularised"},
+    "variance too large": {"saturated", "rate too high"},
+}
+
+
+def first_alarm(tool: str, record: Record) -> tuple[int, set[str]] | None:
+    """The epoch of a tool's first alarm, 0 being before training, and what it says then."""
+    for epoch in range(len(record["measures"])):
+        symptoms = set(TOOLS[tool](record, epoch))
+        if symptoms:
+            return epoch, symptoms
+    return None
+
+
+def _sagemaker(record: Record, epoch: int) -> Iterator[str]:
+    """SageMaker Debugger: dead_relu, vanishing_gradient, weight_update_ratio, exploding_tensor."""
+    now = record["measures"][epoch]
+    if not _finite(now):
+        yield "not finite"
+    if any(output["inactive"] > 0.5 for output in _relus(now)):
+        yield "dead"
+    if any(mean < 1e-7 for mean in now["gradient_means"]):
+        yield "vanishing"
+    yield from _update(now, 1e-8, 10)
+
+
+def _autotrainer(record: Record, epoch: int) -> Iterator[str]:
+    """AutoTrainer (Zhang et al., ICSE 2021).
+
+    It judges accuracies once 30 % of the epochs are over, and looks for the reason among the
+    gradients only where the accuracy is below .7 or rises too slowly.
+    """
+    now, logs = record["measures"][epoch], record["logs"][:epoch]
+    if not _finite(now) or any(not np.isfinite(log["loss"]) for log in logs):
+        yield "not finite"
+        return
+    if epoch < max(0.3 * record["epochs"], 2):
+        return
+    curves = [[log[name] for log in logs] for name in ("accuracy", "val_accuracy")]
+    slow = all(np.diff(curve).max() < 0.01 for curve in curves)
+    if slow or any(max(curve) < 0.7 for curve in curves):
+        first, last = now["gradient_norms"][0], now["gradient_norms"][-1]
+        if now["zero_gradients"] >= 0.7:
+            yield "dead"
+        elif first > 70 * last:
+            yield "exploding"
+        elif first < 1e-3 * last and first < 1e-4:
+            yield "vanishing"
+        elif slow:
+            yield "slow"
+    elif _swings(curves[0], 0.03) >= 0.2 * len(logs):
+        yield "oscillating"
+
+
+def _swings(curve: Sequence[float], size: float) -> int:
+    """How many pairs of a peak and a trough differ by that much."""
+    inner = range(1, len(curve) - 1)
+    peaks = [curve[i] for i in inner if curve[i] >= max(curve[i - 1], curve[i + 1])]
+    troughs = [curve[i] for i in inner if curve[i] <= min(curve[i - 1], curve[i + 1])]
+    return sum(peak - trough >= size for peak, trough in zip(peaks, troughs, strict=False))
+
+
+def _deepdiagnosis(record: Record, epoch: int) -> Iterator[str]:
+    """DeepDiagnosis (Wardat et al., ICSE 2022)."""
+    now = record["measures"][epoch]
+    if not _finite(now):
+        yield "not finite"
+    if any(output["not_positive"] >= 0.7 for output in _relus(now)):
+        yield "dead"
+    if any(output.get("beyond_5", 0) > 0.5 for output in now["outputs"]):
+        yield "saturated"
+    if any(variance < 1e-5 for variance in now["weight_variances"]):
+        yield "variance too small"
+    if any(variance > 10 for variance in now["weight_variances"]):
+        yield "variance too large"
+    if epoch >= 5:
+        past = [measured["weight_means"] for measured in record["measures"][epoch - 5 : epoch]]
+        if any(
+            set(means) == {mean} for *means, mean in zip(*past, now["weight_means"], strict=True)
+        ):
+            yield "unchanged"
+
+
+def _thedeepchecker(record: Record, epoch: int) -> Iterator[str]:
+    """TheDeepChecker (Ben Braiek & Khomh, 2023)."""
+    now = record["measures"][epoch]
+    if not _finite(now):
+        yield "not finite"
+    if any(output["low"] > 0.5 for output in now["outputs"]):
+        yield "dead"
+    if any(output.get("saturated", 0) > 0.5 for output in now["outputs"]):
+        yield "saturated"
+    yield from _update(now, 1e-4, 1e-1)
+
+
+def _finite(now: Measured) -> bool:
+    return bool(
+        np.isfinite([*now["weight_means"], *now["gradient_means"]]).all()
+        and all(output["finite"] for output in now["outputs"])
+    )
+
+
+def _relus(now: Measured) -> list[Measured]:
+    return [output for output in now["outputs"] if output["activation"] == "relu"]
+
+
+def _update(now: Measured, low: float, high: float) -> Iterator[str]:
+    if any(ratio < low for ratio in now["updates"]):
+        yield "update too small"
+    if any(ratio > high for ratio in now["updates"]):
+        yield "update too large"
+
+
+TOOLS: dict[str, Callable[[Record, int], Iterator[str]]] = {
+    "SageMaker Debugger": _sagemaker,
+    "AutoTrainer": _autotrainer,
+    "DeepDiagnosis": _deepdiagnosis,
+    "TheDeepChecker": _thedeepchecker,
+}
