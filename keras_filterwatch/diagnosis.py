@@ -24,7 +24,7 @@ ADVICE = {
     "rate too low": "Raise the learning rate tenfold, or train much longer.",
     "memorised": "Look at the labels: what is learnt does not carry over at all. Then more data.",
     "overfit": "Add data or augmentation, L2 or dropout, or stop earlier.",
-    NO_FAULT: "Go on.",
+    NO_FAULT: "What was watched gave no reason to stop.",
     CANNOT_TELL: "Give FilterWatch probe inputs and fit validation data: they tell causes apart.",
 }
 
@@ -44,7 +44,8 @@ class Diagnosis:
     advice: str
 
     def __str__(self) -> str:
-        return " ".join((f"{self.cause.capitalize()}.", *self.evidence, self.advice))
+        evidence = (each[:1].upper() + each[1:] for each in self.evidence)
+        return " ".join((f"{self.cause.capitalize()}.", *evidence, self.advice))
 
 
 def diagnose(history: History, alarms: Sequence[Alarm]) -> Diagnosis:
@@ -75,8 +76,9 @@ def _cause(history: History, alarms: Sequence[Alarm]) -> tuple[str, list[Alarm]]
         return "over-regularised", by["shrinking"]
     first = next(iter(history[-1]), "")
     saturated_first = any(alarm.layer == first for alarm in by.get("saturated", []))
-    if "stalled" in by and not saturated_first and _later_layers_moved(history):
-        return "vanishing gradient", by["stalled"]
+    held_back = by.get("stalled", []) + by.get("saturated", [])
+    if held_back and not saturated_first and _later_layers_moved(history):
+        return "vanishing gradient", held_back
     if "saturated" in by:
         return "saturated", by["saturated"]
     for rule in ("exploding", "dead"):
@@ -114,4 +116,4 @@ def _nothing_carried_over(history: History) -> bool:
         key=lambda value: -1.0 if math.isnan(value) else value,
         default=math.nan,
     )
-    return best < 0.25
+    return best < 0.1

@@ -38,7 +38,8 @@ class Alarm:
 # the first; healthy ones that learn without a visible pattern lie in between.
 _AT_REST, _TURNED = 0.01, 0.3
 
-_FRESH = 0.95  # coverage of uniform weights as they are drawn; trained ones rarely pass .9
+# coverage of fresh weights: uniform ones pass the first, truncated normal ones the second
+_FRESH, _SPREAD = 0.95, 0.8
 _COLLAPSED = 1.05  # effective rank of filters that are all one
 
 History = Sequence[Scores]
@@ -67,15 +68,20 @@ def noisy(history: History, patience: int = 5) -> list[Alarm]:
     It looked untrained at every step of the last `patience` epochs, with slices enough to tell
     (`metrics.noise.verdict`), and either kept its initial direction or turned far from it without
     forming anything. A layer that has turned a little is left alone: wide layers of healthy
-    networks learn without a visible pattern; so is a network that came trained. Of a frozen layer
-    with few slices, weights that fill their range as evenly as a fresh one's are evidence enough.
+    networks learn without a visible pattern; so is a network that came trained, and a frozen part
+    of one. Of a frozen layer with few slices, weights that fill their range as evenly as a fresh
+    one's are evidence enough.
     """
     last = history[-1]
     if last.epoch - history[0].epoch < patience or _came_trained(history):
         return []
     recent = [scores for scores in history if scores.epoch > last.epoch - patience]
+    frozen = [layer for layer in last.values() if not layer.trainable and "noise" in layer]
+    base_came_trained = not all(map(_looks_untrained, frozen))
     alarms = []
     for name, layer in last.items():
+        if base_came_trained and not layer.trainable:
+            continue
         if not all(name in past and _looks_untrained(past[name]) for past in recent):
             continue
         turned = layer.get("rotation", 0.0)
@@ -93,8 +99,11 @@ def noisy(history: History, patience: int = 5) -> list[Alarm]:
 
 
 def _looks_untrained(layer: LayerScores) -> bool:
-    fresh = not layer.trainable and layer.get("coverage", 0.0) > _FRESH and "noise" in layer
-    return layer.verdict == "untrained" or (fresh and layer.verdict == "undetermined")
+    if layer.trainable or "noise" not in layer:
+        return layer.verdict == "untrained"
+    # a frozen layer may be rough and trained: only weights spread as a fresh one's speak against it
+    bound = {"untrained": _SPREAD, "undetermined": _FRESH}.get(layer.verdict, 1.0)
+    return layer.get("coverage", 0.0) > bound
 
 
 def getting_noisier(history: History, rise: float = 0.15) -> list[Alarm]:

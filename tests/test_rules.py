@@ -135,11 +135,25 @@ def test_noisy_is_silent_next_to_that(arrays):
 
 
 def test_noisy_says_so_where_the_layer_is_frozen():
-    kernel = fw.Kernel("conv", "Conv2D", START, trainable=False)
-    frozen = [fw.score(fw.Snapshot(step, (kernel,))) for step in range(6)]
-    (alarm,) = rules.noisy(frozen)
+    uniform = np.random.default_rng(0).uniform(-1, 1, START.shape)
+    (alarm,) = rules.noisy(history([uniform] * 6, frozen=("conv",)))
     assert alarm.message.endswith("It is frozen: trainable is False.")
     assert "frozen" not in rules.noisy(history([START] * 6))[0].message
+
+
+def test_noisy_sees_a_frozen_layer_of_few_slices_by_weights_spread_as_fresh_ones_are():
+    few = np.random.default_rng(0).uniform(-1, 1, (3, 3, 1, 32))
+    assert fw.score({"conv": few})["conv"].verdict == "undetermined"
+    assert rules.noisy(history([few] * 6, frozen=("conv",)))
+    assert not rules.noisy(history([few] * 6))
+
+
+def test_noisy_leaves_a_frozen_base_alone_of_which_a_part_looks_trained():
+    fresh = np.random.default_rng(0).uniform(-1, 1, START.shape)
+    base = {"conv": [fresh] * 6, "formed": [FORMED] * 6}
+    poor = [{"loss": 1.0, "accuracy": 0.1}] * 5
+    assert rules.noisy(history(base, poor, frozen=("conv",)))
+    assert not rules.noisy(history(base, poor, frozen=("conv", "formed")))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
