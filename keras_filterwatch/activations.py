@@ -89,10 +89,13 @@ class Probe:
     def measure(self) -> dict[str, Outputs]:
         """Kernel name -> what its units do now; kernels without outputs of their own are absent."""
         count = len(keras.tree.flatten(self._inputs)[0])
+        batches = [
+            keras.tree.map_structure(lambda x, at=start: x[at : at + _BATCH], self._inputs)
+            for start in range(0, count, _BATCH)
+        ]
         totals: Sums = {}
-        for start in range(0, count, _BATCH):
-            batch = keras.tree.map_structure(lambda x, at=start: x[at : at + _BATCH], self._inputs)
-            for name, sums in self._run(batch).items():
+        for of_batch in [self._run(batch) for batch in batches]:  # all run before one is waited for
+            for name, sums in of_batch.items():
                 parts = [np.asarray(ops.convert_to_numpy(part), np.float64) for part in sums]
                 totals[name] = _added(totals.get(name), parts)
         return {
