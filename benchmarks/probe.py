@@ -1,0 +1,57 @@
+"""What probing costs: its time over that of `model.predict` on the same inputs, side by side.
+
+`KERAS_BACKEND=jax python benchmarks/probe.py`; the aim is at most 1.3.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_filterwatch import extraction
+from keras_filterwatch.activations import Probe, take
+
+INPUTS, ROUNDS = 64, 5
+
+
+def small() -> keras.Model:
+    """Three convolutions on 32x32 images."""
+    parts = [layers.Conv2D(32, 3), layers.BatchNormalization(), layers.ReLU()]
+    parts += [layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D()]
+    parts += [layers.Conv2D(64, 3, activation="relu"), layers.Flatten(), layers.Dense(10)]
+    return keras.Sequential([layers.Input((32, 32, 3)), *parts])
+
+
+def application(name: str) -> keras.Model:
+    """One of Keras's own, with random weights, for 128x128 images."""
+    return getattr(keras.applications, name)(weights=None, input_shape=(128, 128, 3))
+
+
+def seconds(task: Callable[[], object]) -> float:
+    """How long it takes once."""
+    started = time.perf_counter()
+    task()
+    return time.perf_counter() - started
+
+
+def ratio(model: keras.Model) -> float:
+    """Median over rounds in which both take turns, after one that compiles."""
+    x = np.random.default_rng(0).random((INPUTS, *model.input_shape[1:])).astype("float32")
+    probe = Probe(model, extraction.find(model), take(x))
+    tasks = (probe.measure, lambda: model.predict(x, verbose=0))
+    rounds = [[seconds(task) for task in tasks] for _ in range(ROUNDS + 1)][1:]
+    return median(probing / predicting for probing, predicting in rounds)
+
+
+def main() -> None:
+    """Prints a line for each network."""
+    networks = {"small": small(), **{k: application(k) for k in ("MobileNetV2", "ResNet50")}}
+    for name, model in networks.items():
+        print(f"{keras.backend.backend()}  {name}: {ratio(model):.2f} times predict", flush=True)
+
+
+if __name__ == "__main__":
+    main()
