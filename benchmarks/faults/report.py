@@ -104,11 +104,11 @@ def _theirs(tool: str, record: dict[str, Any]) -> Judged:
 
 def _preface(trained: Sequence[Trained], clear: Sequence[Trained], half: str) -> str:
     faulty = sum(each.faulty for each in trained)
-    seconds = sum(each.record["seconds"] for each in trained)
+    seconds = median(each.record["seconds"] for each in trained)
     return (
         f"{len(trained)} trainings ({faulty} with a fault, {len(trained) - faulty} healthy) of the "
         f"half `{half}`; {len(trained) - len(clear)} are borderline: their outcome contradicts "
-        f"their label (`cases.py`). {seconds / 60:.0f} minutes of one core. Intervals: 95 %, "
+        f"their label (`cases.py`). {seconds:.1f} s each on one core (median). Intervals: 95 %, "
         "Wilson. Thresholds were chosen on the half `tuning` (digits and photographs, seeds 0 and "
         "1); `unseen` is all of MNIST and seed 2 of the others. The kinds of faults are the same "
         "in both, their parameters are drawn anew. The other tools' rules are written from their "
