@@ -17,8 +17,9 @@ _EMPTY = 0.01  # a slice is empty if all its weights are below this share of the
 def measure(array: Array, cosines: Floats) -> dict[str, float]:
     """The measures of a kernel `(3, 3, channels, filters)`; `{}` for any other window.
 
-    `cosines` are those between its filters, `(filters, filters)`, 0 on the diagonal. A name that
-    is undefined for the kernel (orthogonality of one filter, say) is absent.
+    `cosines` are those between its filters, `(filters, filters)`, 0 on the diagonal, or between a
+    sample of them, as `redundancy.compare` takes one of more than 512. A name that is undefined
+    for the kernel (orthogonality of one filter, say) is absent.
     """
     if array.shape[:-2] != (3, 3):
         return {}

@@ -116,10 +116,10 @@ def ranks(compared: Comparison) -> dict[str, float]:
 
 @cache
 def chance_cosine(dimension: int, filters: int, poses: int, chance: float = 0.05) -> float:
-    """The cosine that so many normal filters reach in 5 % of layers, compared in all poses.
+    """The cosine that so many normal filters reach in a share `chance` of layers, in any pose.
 
-    For 64 filters in 16 poses (8 turns, 2 signs): .971, .757, .606, .373, .193 for filters of 9,
-    27, 49, 147, 576 weights. 1 where chance can do anything.
+    At .05, for 64 filters in 16 poses (8 turns, 2 signs): .971, .757, .606, .373, .193 for filters
+    of 9, 27, 49, 147, 576 weights. 1 where chance can do anything.
     """
     comparisons = max(poses * filters * (filters - 1) // 2, 1)
     if dimension < 2:
