@@ -13,7 +13,7 @@ from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.tracing import hearing
 
 _INPUTS = 256  # that are kept of the probe
-_BATCH = 32
+_AT_ONCE = 2**20  # outputs that are summed at once where each sum makes copies
 
 Sums = dict[str, list[Any]]  # kernel name -> count, zeros, total, squares, outward of each unit
 
@@ -85,13 +85,14 @@ class Probe:
             for outlet in source.outlets:
                 self._wanted.setdefault((id(outlet.layer), outlet.number), []).append(source)
         self._run = _compiled(model, self._sums)
+        self._batch = _batch_size()
 
     def measure(self) -> dict[str, Outputs]:
         """Kernel name -> what its units do now; kernels without outputs of their own are absent."""
         count = len(keras.tree.flatten(self._inputs)[0])
         batches = [
-            keras.tree.map_structure(lambda x, at=start: x[at : at + _BATCH], self._inputs)
-            for start in range(0, count, _BATCH)
+            keras.tree.map_structure(lambda x, at=start: x[at : at + self._batch], self._inputs)
+            for start in range(0, count, self._batch)
         ]
         totals: Sums = {}
         for of_batch in [self._run(batch) for batch in batches]:  # all run before one is waited for
@@ -113,8 +114,8 @@ class Probe:
             calls[id(layer)] = number + 1
             for source in self._wanted.get((id(layer), number), ()):
                 units = _by_unit(keras.tree.flatten(outputs)[0], source)
-                if units is not None:
-                    sums[source.name] = _added(sums.get(source.name), _parts(units, source))
+                for piece in [] if units is None else _pieces(units):
+                    sums[source.name] = _added(sums.get(source.name), _parts(piece, source))
 
         with hearing(listen):
             call()
@@ -130,29 +131,59 @@ def _bounds(source: Source) -> tuple[float, float] | None:
 
 
 def _by_unit(outputs: Any, source: Source) -> Any:
-    """Outputs as `(inputs and positions, units)`; None if they are not those of the filters."""
+    """Outputs as `(inputs, *positions, units)`; None if they are not those of the filters."""
     units = source.shape[-1]
     if getattr(source.layer, "data_format", "") == "channels_first" and len(outputs.shape) > 2:
         outputs = ops.moveaxis(outputs, 1, -1)
     axes = range(1, len(outputs.shape))
-    if not any(math.prod(outputs.shape[axis:]) == units for axis in axes):
-        return None
-    return ops.cast(ops.reshape(outputs, (-1, units)), "float32")
+    if not axes or outputs.shape[-1] != units:  # such as heads x size
+        if not any(math.prod(outputs.shape[axis:]) == units for axis in axes):
+            return None
+        outputs = ops.reshape(outputs, (-1, units))
+    return ops.cast(outputs, "float32")
+
+
+def _pieces(units: Any) -> Iterable[Any]:
+    """The outputs, a few inputs at a time where nothing fuses the sums: new memory is slow."""
+    if keras.backend.backend() != "torch":
+        return [units]
+    return units.split(max(1, _AT_ONCE // max(1, math.prod(units.shape[1:]))))
 
 
 def _parts(units: Any, source: Source) -> list[Any]:
     """The sums that `Outputs` is made of, in its order."""
+    axes = tuple(range(len(units.shape) - 1))
     parts = [
-        ops.convert_to_tensor(float(units.shape[0])),
-        ops.sum(ops.cast(ops.equal(units, 0), "float32"), axis=0),
-        ops.sum(units, axis=0),
-        ops.sum(ops.square(units), axis=0),
+        ops.convert_to_tensor(ops.size(units) / units.shape[-1]),
+        ops.sum(_is_zero(units), axis=axes),
+        ops.sum(units, axis=axes),
+        ops.sum(ops.square(units), axis=axes),
     ]
     bounds = _bounds(source)
     if bounds:
         middle, half = (bounds[0] + bounds[1]) / 2, (bounds[1] - bounds[0]) / 2
-        parts.append(ops.sum(ops.abs(units - middle), axis=0) / half)
+        parts.append(ops.sum(ops.abs(units - middle), axis=axes) / half)
     return parts
+
+
+def _is_zero(units: Any) -> Any:
+    """1.0 where an output is zero, else 0.0."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        # by way of bool it takes five times as long
+        return torch.eq(units, 0, out=torch.empty_like(units))
+    return ops.cast(ops.equal(units, 0), "float32")
+
+
+def _batch_size() -> int:
+    """Inputs of a pass: few where XLA on a CPU can't fuse the pass whole because we listen."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        if jax.default_backend() == "cpu":
+            return 8
+    return 32
 
 
 def _compiled(
