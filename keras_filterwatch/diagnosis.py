@@ -8,6 +8,7 @@ from keras_filterwatch import logs
 from keras_filterwatch.rules import Alarm, History
 
 NO_FAULT, CANNOT_TELL = "no fault found", "can't tell"
+_ENOUGH = 5  # epochs; the patience of the rules
 
 ADVICE = {
     "diverged": "Lower the learning rate tenfold, clip gradients, and look for inputs that are NaN "
@@ -54,14 +55,23 @@ def diagnose(history: History, alarms: Sequence[Alarm]) -> Diagnosis:
     Causes that explain others stand first: what diverged is not also stalled, and units that died
     while the weights shrank to nothing were killed by regularisation.
     """
+    if not alarms:
+        return _of_silence(history)
     cause, because = _cause(history, alarms)
     evidence = tuple(alarm.message for alarm in because[:3])
     return Diagnosis(cause, evidence, ADVICE[cause])
 
 
+def _of_silence(history: History) -> Diagnosis:
+    """Silence says little after a few epochs, and nothing before the first."""
+    epochs = history[-1].epoch - history[0].epoch if history else 0
+    if epochs == 0 or not history[-1].layers:
+        return Diagnosis(CANNOT_TELL, ("nothing was watched while it trained.",), "Train on.")
+    short = f"epochs watched: {epochs}; most alarms need {_ENOUGH}."
+    return Diagnosis(NO_FAULT, () if epochs >= _ENOUGH else (short,), ADVICE[NO_FAULT])
+
+
 def _cause(history: History, alarms: Sequence[Alarm]) -> tuple[str, list[Alarm]]:
-    if not alarms:
-        return NO_FAULT, []
     by: dict[str, list[Alarm]] = {}
     for alarm in alarms:
         by.setdefault(alarm.rule, []).append(alarm)

@@ -74,10 +74,8 @@ ORDER = [
     ("diverged", "diverged"),
     ("symmetric", "symmetric initialisation"),
     ("shrinking", "over-regularised"),
-    (
-        "saturated",
-        "saturated",
-    ),  # in the first layer; what saturates later does so for want of gradient
+    # in the first layer; what saturates later does so for want of gradient
+    ("saturated", "saturated"),
     ("stalled", "vanishing gradient"),
     ("dead", "rate too high"),
     ("overfitting", "overfit"),
@@ -135,8 +133,18 @@ def test_the_evidence_is_three_sentences_at_most():
     assert diagnose(history(MOVED), alarms).evidence == tuple(a.message for a in alarms[:3])
 
 
-def test_without_alarms_there_is_nothing_to_show():
-    assert diagnose(history(MOVED), []).evidence == ()
+def test_silence_that_lasted_needs_no_evidence():
+    assert diagnose(history(*[MOVED] * 5), []).evidence == ()
+
+
+def test_silence_after_few_epochs_says_so():
+    (evidence,) = diagnose(history(*[MOVED] * 4), []).evidence
+    assert evidence == "epochs watched: 4; most alarms need 5."
+
+
+@pytest.mark.parametrize("looks", [[], history(MOVED)[:1]], ids=["no look", "the start only"])
+def test_before_training_nothing_can_be_told(looks):
+    assert diagnose(looks, []).cause == "can't tell"
 
 
 def test_a_diagnosis_prints_its_cause_evidence_and_advice():
