@@ -5,7 +5,7 @@ import pytest
 from PIL import ImageDraw
 
 import keras_filterwatch as fw
-from keras_filterwatch import draw
+from keras_filterwatch.draw import canvas
 
 WHITE, DARKEST_BLUE, DARKEST_RED = (255, 255, 255), (5, 48, 97), (103, 0, 31)
 MAGENTA, BLACK, GREY = (230, 0, 126), (0, 0, 0), (128, 128, 128)
@@ -15,7 +15,7 @@ SPACE = 4  # between two cells
 def cells(image, columns, size):
     """The cells of a picture, row by row, cut out by the grey ground that they lie on."""
     pixels = np.asarray(image)
-    ground = (pixels == draw.GAP).all(axis=-1)
+    ground = (pixels == canvas.GAP).all(axis=-1)
     top, left = np.argwhere(ground)[0]
     height, width = size
     while ground[min(top + SPACE + height // 2, len(ground) - 1), left]:
@@ -132,7 +132,7 @@ def test_a_dead_filter_is_flat_and_framed_in_black():
     spread = [np.ptp(tile.astype(int), axis=(0, 1)).max() for tile in tiles]
     assert spread[2] <= 1
     assert min(spread[:2] + spread[3:]) > 100
-    top, left = np.argwhere((image == draw.GAP).all(axis=-1))[0]
+    top, left = np.argwhere((image == canvas.GAP).all(axis=-1))[0]
     beside = [tuple(map(int, image[top + 30, left + 67 * f + 2])) for f in range(8)]
     assert [pixel == BLACK for pixel in beside] == [f in (2, 3) for f in range(8)]  # left and right
 
