@@ -2,51 +2,19 @@
 
 import numpy as np
 import pytest
-from PIL import ImageDraw
+from pictures import (
+    BLACK,
+    DARKEST_BLUE,
+    DARKEST_RED,
+    GREY,
+    MAGENTA,
+    WHITE,
+    cells,
+    one_pixel_per_tap,
+)
 
 import keras_filterwatch as fw
 from keras_filterwatch.draw import canvas
-
-WHITE, DARKEST_BLUE, DARKEST_RED = (255, 255, 255), (5, 48, 97), (103, 0, 31)
-MAGENTA, BLACK, GREY = (230, 0, 126), (0, 0, 0), (128, 128, 128)
-SPACE = 4  # between two cells
-
-
-def cells(image, columns, size):
-    """The cells of a picture, row by row, cut out by the grey ground that they lie on."""
-    pixels = np.asarray(image)
-    ground = (pixels == canvas.GAP).all(axis=-1)
-    top, left = np.argwhere(ground)[0]
-    height, width = size
-    while ground[min(top + SPACE + height // 2, len(ground) - 1), left]:
-        for column in range(columns):
-            x = left + SPACE + column * (width + SPACE)
-            if ground[top + SPACE + height // 2, [x - 1, x + width]].all():
-                yield pixels[top + SPACE : top + SPACE + height, x : x + width]
-        top += height + SPACE
-
-
-def one_pixel_per_tap(cell, taps):
-    """The colours of a cell, after checking that each tap is one square of one colour."""
-    height, width = taps
-    side = cell.shape[0] // height, cell.shape[1] // width
-    squares = cell.reshape(height, side[0], width, side[1], 3)
-    assert (squares == squares[:, :1, :, :1]).all()
-    return [[tuple(map(int, squares[y, 0, x, 0])) for x in range(width)] for y in range(height)]
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """All text that goes into pictures."""
-    texts = []
-    original = ImageDraw.ImageDraw.text
-
-    def spy(self, place, text, *args, **kwargs):
-        texts.append(text)
-        return original(self, place, text, *args, **kwargs)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
-    return texts
 
 
 def test_one_channel_goes_from_blue_over_white_to_red():
@@ -133,8 +101,9 @@ def test_a_dead_filter_is_flat_and_framed_in_black():
     assert spread[2] <= 1
     assert min(spread[:2] + spread[3:]) > 100
     top, left = np.argwhere((image == canvas.GAP).all(axis=-1))[0]
-    beside = [tuple(map(int, image[top + 30, left + 67 * f + 2])) for f in range(8)]
-    assert [pixel == BLACK for pixel in beside] == [f in (2, 3) for f in range(8)]  # left and right
+    for place in (4, 69 + 2):  # the gaps to its left and right
+        beside = [tuple(map(int, image[top + 30, left + 69 * f + place])) for f in range(8)]
+        assert [pixel == BLACK for pixel in beside] == [f == 2 for f in range(8)]
 
 
 def test_a_weight_that_is_not_finite_is_magenta():
@@ -237,3 +206,56 @@ def test_a_network_without_windows_is_answered_with_what_would_help():
 def test_a_matrix_fits_a_palette_so_that_its_file_is_small():
     kernel = np.random.default_rng(0).standard_normal((3, 3, 64, 64))
     assert fw.draw.filters({"deep": kernel}).getcolors(256)
+
+
+def of_each_look():
+    """Filters 7x7x3: an edge, a flat one, and twice the same checkerboard of colours."""
+    random = np.random.default_rng(0)
+    kernel = 0.01 * random.standard_normal((7, 7, 3, 4))
+    kernel[:, :3, :, 0] -= 1
+    kernel[:, 4:, :, 0] += 1
+    kernel[..., 1] += 1
+    kernel[..., 2] += random.standard_normal((7, 7, 3))
+    kernel[..., 3] = kernel[..., 2]
+    return {"c": kernel}
+
+
+def test_a_frame_tells_what_a_filter_looks_like(written):
+    image = np.asarray(fw.draw.filters(of_each_look()))
+    top, left = np.argwhere((image == canvas.GAP).all(axis=-1))[0]
+    frames = [tuple(map(int, image[top + 30, left + 69 * f + 4])) for f in range(4)]
+    blue, orange, yellow = (0, 114, 178), (230, 159, 0), (240, 228, 66)  # Okabe & Ito (2008)
+    assert frames == [blue, orange, yellow, yellow]
+    assert {"1 edge", "1 blob", "2 duplicate"} <= set(written)
+
+
+def test_filters_are_ordered_by_a_score_and_numbered(written):
+    kernel = np.ones((3, 3, 1, 3)) * [-1.0, 1.0, 0.0]
+    tiles = cells(fw.draw.filters({"c": kernel + 2}, order="norm"), 3, (48, 48))
+    shades = [int(tile[0, 0, 2]) for tile in tiles]  # the redder, the less blue
+    assert shades == sorted(shades, reverse=True)
+    assert [text for text in written if text.isdigit()][:3] == ["0", "2", "1"]
+
+
+def test_similar_filters_stand_beside_each_other_greys_before_colours_before_the_dead(written):
+    random = np.random.default_rng(0)
+    upright, lying = random.standard_normal((2, 7, 7, 1))
+    grey, red = np.ones(3), np.array([1.0, -0.5, -0.5])
+    kernel = np.stack(
+        [
+            upright * red * 3,
+            0 * upright * grey,
+            upright * grey * 2,
+            lying * grey,
+            upright * grey * 1.9 + 0.1 * lying,
+            lying * red,
+        ],
+        axis=-1,
+    )
+    fw.draw.filters({"c": kernel}, order="similarity")
+    assert [text for text in written if text.isdigit()] == ["2", "4", "3", "0", "5", "1"]
+
+
+def test_an_order_that_is_unknown_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match=r"order 'size': c has no such score .*'similarity', 'dc'"):
+        fw.draw.filters({"c": np.ones((3, 3, 1, 2))}, order="size")

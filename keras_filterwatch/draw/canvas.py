@@ -29,7 +29,12 @@ _PALETTE: Pixels = np.stack(
 
 _BROKEN: Pixels = np.array((230, 0, 126), np.uint8)  # weights that are not finite
 
-MARGIN, SPACE, STRIP, _NARROWEST, WIDEST = 12, 4, 16, 440, 1900
+MARGIN, SPACE, STRIP, _NARROWEST, WIDEST = 12, 6, 16, 440, 1900
+
+
+def first(shown: int, there_are: int, what: str, which: str = "first") -> str:
+    """A note on what there is no room for; nothing if all is shown."""
+    return f"{which} {shown} of {there_are} {what}" if shown < there_are else ""
 
 
 def limit_of(weights: Array) -> float:
@@ -62,6 +67,13 @@ def layout(spatial: Sequence[int], target: int, least: int) -> tuple[int, int, i
     size = min(size, WIDEST // max(height, width))
     tall = height * size if len(spatial) > 1 else STRIP
     return size, WIDEST // (width * size + SPACE) or 1, WIDEST // (tall + SPACE) or 1
+
+
+def tile(window: Array, limit: float, size: int) -> Pixels:
+    """A window `(*spatial, channels)`: three channels in colour, one from blue to red."""
+    if window.shape[-1] == 3:
+        return enlarged(in_colour(window, limit), size)
+    return window_tile(window[..., 0], limit, size)
 
 
 def window_tile(window: Array, limit: float, size: int) -> Pixels:
@@ -109,6 +121,7 @@ def grid_of(
     left: Sequence[str] = (),
     above: Sequence[str] = (),
     below: Sequence[Sequence[str]] = (),
+    captions: Sequence[Sequence[str]] = (),
     frames: Sequence[Frame] = (),
 ) -> Image.Image:
     """Cells of one size on a grey ground.
@@ -118,36 +131,36 @@ def grid_of(
         left: a label for each row.
         above: a label for each column.
         below: lines of labels, one label for each column.
+        captions: a label under each cell, in rows as the cells.
         frames: drawn into the gaps between the cells.
     """
     height, width = rows[0][0].shape[:2]
     font = font_of(11)
     indent = max((int(font.getlength(label)) for label in left), default=-6) + 6
     top = 16 if above else 0
-    down, across = height + SPACE, width + SPACE
+    down, across = height + SPACE + (SPACE + 13 if captions else 0), width + SPACE
     ground = (across * len(rows[0]) + SPACE, down * len(rows) + SPACE)
     size = (indent + ground[0], top + ground[1] + 14 * len(below))
     image = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(image)
     for r, cells in enumerate(rows):
         y = top + r * down
-        end = (indent + across * len(cells) + SPACE - 1, y + down + SPACE - 1)
+        end = (indent + across * len(cells) + SPACE - 1, y + height + 2 * SPACE - 1)
         draw.rectangle((indent, y, *end), fill=GAP)
         for c, cell in enumerate(cells):
             image.paste(Image.fromarray(cell), (indent + SPACE + c * across, y + SPACE))
     for frame in frames:
-        start = (indent + frame.cells.start * across + 1, top + frame.row * down + 1)
-        end = (
-            indent + frame.cells.stop * across + SPACE - 2,
-            top + (frame.row + 1) * down + SPACE - 2,
-        )
-        draw.rectangle((*start, *end), outline=frame.colour, width=2)
+        x, y = indent + SPACE + frame.cells.start * across, top + SPACE + frame.row * down
+        end = (indent + frame.cells.stop * across + 2, y + height + 2)
+        draw.rectangle((x - 3, y - 3, *end), outline=frame.colour, width=2)
     middles = [top + SPACE + r * down + height / 2 for r in range(len(left))]
     centres = [indent + SPACE + c * across + width / 2 for c in range(len(rows[0]))]
     write(image, [(indent - 4, y) for y in middles], left, font, "rm")
     write(image, [(x, top - 3) for x in centres[: len(above)]], above, font, "mb")
-    for line, labels in enumerate(below):
-        y = top + ground[1] + 2 + 14 * line
+    lines = [(top + ground[1] + 2 + 14 * line, labels) for line, labels in enumerate(below)]
+    under = top + height + 2 * SPACE + 1
+    lines += [(under + r * down, labels) for r, labels in enumerate(captions)]
+    for y, labels in lines:
         write(image, [(x, y) for x in centres[: len(labels)]], labels, font, "ma")
     return image
 
@@ -163,7 +176,7 @@ def page(
     width = max(grid.width, _NARROWEST)
     above, below = font_of(15), font_of(12)
     bar = bar or Image.new("RGB", (0, 0), PAPER)
-    indent = bar.width + 3 * SPACE if bar.width else 0
+    indent = bar.width + 2 * SPACE if bar.width else 0
     head = _lines(caption, above, width)
     foot = _lines(notes, below, width - indent)
     marks = _legend(legend, below, width)
