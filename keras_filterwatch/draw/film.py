@@ -1,8 +1,8 @@
-"""Snapshots of many steps in, one picture out: how the filters of a layer came to be."""
+"""Kernels of many steps in, one picture out: how the filters of a layer came to be."""
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -34,33 +34,66 @@ def film_strip(sources: Iterable[Any], layer: Any = None, *, unit: str = "epoch"
     Raises:
         ValueError: nothing to draw, or kernels of different shapes.
     """
-    frames = [_frame(source, place, layer) for place, source in enumerate(sources)]
-    if not frames:
-        raise ValueError("a film strip needs at least one snapshot; none came.")
-    shapes = {kernel.array.shape for _, kernel in frames}
-    if len(shapes) > 1:
-        raise ValueError(f"a film strip shows one layer; kernels of the shapes {shapes} came.")
-    last = frames[-1][1]
-    spatial, nth, thinned = canvas.thinned(last.spatial)
-    size, across, down = canvas.layout(spatial, 48, least=2)
-    frames = [frames[i] for i in kept([step for step, _ in frames], min(COLUMNS, across))]
-    shown = min(last.filters, ROWS, down)
-    windows = [_windows(kernel.array[nth], last, shown) for _, kernel in frames]
-    limit = canvas.limit_of(np.stack(windows))
-    rows = [[canvas.tile(each[f], limit, size) for each in windows] for f in range(shown)]
-    scores = [noise.measure(kernel.array)[0].get("noise", math.nan) for _, kernel in frames]
-    below = [[str(step) for step, _ in frames], [f"{score:.2f}" for score in scores]]
-    grid = canvas.grid_of(rows, [str(f) for f in range(shown)], below=below)
-    caption = [last.name, f"{last.filters} filters from {unit} {frames[0][0]} to {frames[-1][0]}"]
-    notes = [
-        f"rows: filters, below the columns: {unit}, noise score",
-        canvas.first(shown, last.filters, "filters"),
-        "" if is_whole(last) else "of each filter, its strongest channel",
-        thinned,
-    ]
-    return canvas.page(
-        grid, caption, notes, canvas.scale(limit, coloured=windows[0].shape[-1] == 3)
-    )
+    film = Film()
+    for place, source in enumerate(sources):
+        snapshot = snapshot_of(source, layer)
+        kernel = chosen(snapshot, source, layer)
+        step = snapshot.step if isinstance(source, Snapshot) else place
+        film.add(step, kernel, noise.measure(kernel.array)[0].get("noise", math.nan))
+    return film.picture(unit)
+
+
+class _Look(NamedTuple):
+    step: int
+    weights: Array  # (filters, *spatial, channels)
+    noise: float
+
+
+class Film:
+    """The looks at one layer, of which so many are kept that its size stays bounded."""
+
+    def __init__(self) -> None:
+        self._looks: list[_Look] = []
+        self._kernel: Kernel | None = None  # the first one's name and shape
+
+    def add(self, step: int, kernel: Kernel, score: float) -> None:
+        """One look, with the noise score of the layer; what is drawn of it is copied."""
+        if self._kernel is None:
+            nothing = np.broadcast_to(np.float32(0), kernel.array.shape)  # takes no memory
+            self._kernel = Kernel(kernel.name, kernel.layer_type, nothing)
+        if kernel.array.shape != self._kernel.array.shape:
+            shapes = [self._kernel.array.shape, kernel.array.shape]
+            raise ValueError(f"a film strip shows one layer; kernels of the shapes {shapes} came.")
+        spatial, nth, _ = canvas.thinned(kernel.spatial)
+        _, across, down = canvas.layout(spatial, 48, least=2)
+        drawn = kernel.array[nth][..., : min(ROWS, down)]
+        weights = np.moveaxis(drawn, -1, 0).astype(np.float32)  # a copy
+        self._looks.append(_Look(step, weights, score))
+        stay = kept([look.step for look in self._looks], min(COLUMNS, across))
+        self._looks = [self._looks[i] for i in stay]
+
+    def picture(self, unit: str = "epoch") -> Image.Image:
+        """All that is kept, side by side."""
+        if self._kernel is None:
+            raise ValueError("a film strip needs at least one snapshot; none came.")
+        spatial, _, thinned = canvas.thinned(self._kernel.spatial)
+        size, _, _ = canvas.layout(spatial, 48, least=2)
+        windows = _windows([look.weights for look in self._looks], is_whole(self._kernel))
+        limit = canvas.limit_of(windows)
+        rows = [[canvas.tile(each, limit, size) for each in row] for row in windows]
+        steps = [look.step for look in self._looks]
+        below = [[str(step) for step in steps], [f"{look.noise:.2f}" for look in self._looks]]
+        grid = canvas.grid_of(rows, [str(f) for f in range(len(rows))], below=below)
+        count = self._kernel.filters
+        caption = [self._kernel.name, f"{count} filters from {unit} {steps[0]} to {steps[-1]}"]
+        notes = [
+            f"rows: filters, below the columns: {unit}, noise score",
+            canvas.first(len(rows), count, "filters"),
+            "" if is_whole(self._kernel) else "of each filter, its strongest channel",
+            thinned,
+        ]
+        bar = canvas.scale(limit, coloured=windows.shape[-1] == 3)
+        return canvas.page(grid, caption, notes, bar)
 
 
 def kept(steps: Sequence[int], most: int) -> list[int]:
@@ -77,25 +110,13 @@ def kept(steps: Sequence[int], most: int) -> list[int]:
     return places
 
 
-def frame_of(snapshot: Snapshot, layer: str) -> Snapshot:
-    """What a film strip needs of a layer, in memory of its own: the filters that it shows."""
-    (kernel,) = (kernel for kernel in snapshot.kernels if kernel.name == layer)
-    return Snapshot(snapshot.step, (kernel,)).copied()
-
-
-def _frame(source: Any, place: int, layer: str | None) -> tuple[int, Kernel]:
-    snapshot = snapshot_of(source, layer)
-    step = snapshot.step if isinstance(source, Snapshot) else place
-    return step, chosen(snapshot, source, layer)
-
-
-def _windows(array: Array, last: Kernel, shown: int) -> Array:
-    """The first filters as `(filters, *spatial, channels)`, one channel or three."""
-    filters = np.moveaxis(array[..., :shown], -1, 0).astype(np.float64)
-    if is_whole(last):
-        return filters
+def _windows(looks: Sequence[Array], whole: bool) -> Array:
+    """What is drawn, `(filters, looks, *spatial, channels)`, one channel or three."""
+    weights = np.stack(looks, axis=1).astype(np.float64)
+    if whole:
+        return weights
     with np.errstate(all="ignore"):
-        energy = np.square(last.array[..., :shown].astype(np.float64))
-        energy = energy.sum(axis=tuple(range(len(last.spatial))))
-    strongest = np.nan_to_num(energy, nan=np.inf).argmax(axis=0)
-    return filters[np.arange(shown), ..., strongest][..., np.newaxis]
+        energy = np.square(weights[:, -1]).sum(axis=tuple(range(1, weights.ndim - 2)))
+    strongest = np.nan_to_num(energy, nan=np.inf).argmax(axis=-1)
+    places = strongest.reshape(-1, *[1] * (weights.ndim - 1))
+    return np.take_along_axis(weights, places, axis=-1)
