@@ -7,6 +7,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from keras_filterwatch.kernels import nearest
+from keras_filterwatch.pictures import NAMES, NEED_PROBE, USUAL
 from keras_filterwatch.rules import Rule, default_rules
 from keras_filterwatch.scoring import MEASURES, Metric
 
@@ -35,6 +37,19 @@ def batches_between(freq: str | int) -> int:
     if isinstance(freq, Integral) and not isinstance(freq, bool) and freq > 0:
         return int(freq)
     raise ValueError(f'freq must be "epoch" or a positive number of batches; got {freq!r}.')
+
+
+def pictures(images: bool | str | Iterable[str], probed: bool) -> tuple[str, ...]:
+    """Names of the pictures wanted."""
+    if isinstance(images, bool):
+        return USUAL if images else ()
+    wanted = (images,) if isinstance(images, str) else tuple(images)
+    for name in wanted:
+        if name not in NAMES:
+            raise ValueError(f"images: no picture is called {name!r}; {nearest(name, NAMES)}.")
+        if name in NEED_PROBE and not probed:
+            raise ValueError(f"images: {name!r} shows what units do for inputs: give probe=inputs.")
+    return wanted
 
 
 def extra_metrics(metrics: Mapping[str, Metric]) -> dict[str, Metric]:

@@ -11,13 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_filterwatch import activations, arguments, draw, extraction, tensorboard
+from keras_filterwatch import activations, arguments, extraction, tensorboard
 from keras_filterwatch.diagnosis import Diagnosis, diagnose
 from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.pictures import Album
 from keras_filterwatch.rules import Alarm, Rule, default_rules
 from keras_filterwatch.scoring import Metric, Scores, not_watched, score
-
-_DRAWN = 4  # layers with a picture, unless `layers` names them
 
 
 class FilterWatch(keras.callbacks.Callback):
@@ -37,8 +36,9 @@ class FilterWatch(keras.callbacks.Callback):
         probe: inputs that show what the units do: an array, or a list or dict of arrays, as
             `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. The first
             256 are taken, now, and kept.
-        images: whether to draw the first layer with a window larger than 1 and three deeper
-            ones, or all that `layers` names.
+        images: the pictures to draw, by name (`keras_filterwatch.pictures.NAMES`); True for
+            `"kernels"`, `"film"` and `"templates"`, False for none. They show the first layer with
+            a window larger than 1 and three deeper ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.
         metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
             that returns a number, or one per filter.
@@ -59,7 +59,7 @@ class FilterWatch(keras.callbacks.Callback):
         layers: Any = None,
         freq: str | int = "epoch",
         probe: Any = None,
-        images: bool = True,
+        images: bool | str | Iterable[str] = True,
         rules: Iterable[Rule] | None = None,
         metrics: Mapping[str, Metric] | None = None,
         stop_on: str | Iterable[str] = (),
@@ -70,7 +70,7 @@ class FilterWatch(keras.callbacks.Callback):
         self.layers = None if layers is None else extraction.wishes(layers)
         self.probe = None if probe is None else activations.take(probe)
         self._every = arguments.batches_between(freq)
-        self.images = images
+        self.images = arguments.pictures(images, probe is not None)
         self.metrics = arguments.extra_metrics(metrics or {})
         self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
         self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
@@ -81,7 +81,7 @@ class FilterWatch(keras.callbacks.Callback):
         self.history: list[Scores] = []
         self.alarms: list[Alarm] = []
         self._watched: extraction.Watched | None = None
-        self._drawn: list[str] = []
+        self._album: Album | None = None
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._activity: activations.Probe | None = None
@@ -204,9 +204,9 @@ class FilterWatch(keras.callbacks.Callback):
             return
         names = [source.name for source in self._watched.sources]
         windows = [source.name for source in self._watched.sources if source.has_window]
-        if self.images:
-            self._drawn = windows if self.layers is not None else _spread(windows, _DRAWN)
-        drawn = f", draws {', '.join(self._drawn)}" if self._drawn else ""
+        unit = "step" if self._every else "epoch"
+        self._album = Album(self.images, windows, self.layers is not None, unit)
+        drawn = f", draws {', '.join(self._album.layers)}" if self._album.layers else ""
         self._say(f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}.")
         for line in not_watched(self._watched.skipped):
             self._say(line)
@@ -285,9 +285,10 @@ class FilterWatch(keras.callbacks.Callback):
 
     def _write(self, snapshot: Snapshot, scores: Scores) -> None:
         pictures = {}
-        for name in self._drawn:
-            with self._going_on(f"draw {name}", "pictures are missing"):
-                pictures[name] = draw.filters(snapshot, name, scores=scores)
+        looks = self._album.look(snapshot, scores, self.model, self.probe) if self._album else ()
+        for name, layer, draw in looks:
+            with self._going_on(f"draw {name} of {layer}", "pictures are missing"):
+                pictures[name, layer] = draw()
         with self._going_on("write events", "steps are missing in TensorBoard"):
             if self._events is None:
                 self._events = tensorboard.EventFile(self._directory)
@@ -319,12 +320,6 @@ def _has_weights(model: keras.Model) -> bool:
         return True
     parts_built = all(layer.built for layer in model._flatten_layers(include_self=False))
     return bool(model.weights) and (model.built or parts_built)
-
-
-def _spread(names: list[str], most: int) -> list[str]:
-    """The first, the last, and those evenly between them."""
-    places = np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int)
-    return [names[place] for place in places]
 
 
 def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:

@@ -85,7 +85,7 @@ class EventFile:
 
 def values(
     scores: Scores,
-    pictures: Mapping[str, Image.Image],
+    pictures: Mapping[tuple[str, str], Image.Image],
     alarms: Sequence[Alarm],
     diagnosis: Diagnosis,
 ) -> Iterator[Value]:
@@ -98,8 +98,9 @@ def values(
         name = f"{place:0{digits}}_{layer}"
         for measure, number in numbers.items():
             yield scalar(f"{measure}/{name}", number, MEASURES.get(measure, ""))
-        if layer in pictures:
-            yield picture(f"kernels/{name}", pictures[layer])
+        for (what, of_layer), image in pictures.items():
+            if of_layer == layer:
+                yield picture(f"{what}/{name}", image)
     yield scalar("alarm_count", len(alarms), "Alarms since the start.")
     if scores.step in (0, *(alarm.step for alarm in alarms)):  # when there is something to tell
         yield text("alarms", _story(alarms, diagnosis))

@@ -1,0 +1,80 @@
+"""Which pictures a look gets: names and layers in, what draws each of them out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from keras_filterwatch import draw
+from keras_filterwatch.draw.film import Film
+from keras_filterwatch.kernels import Kernel, Snapshot
+from keras_filterwatch.scoring import Scores
+
+NAMES = {
+    "kernels": "the filters of each layer",
+    "film": "the history of the first layer's filters",
+    "templates": "incoming weights of Dense units that read an image",
+    "paths": "for each class, its path template and strongest hidden units",
+    "components": "the principal components of each layer",
+    "activations": "what the filters return for the first probe inputs",
+    "favourites": "the patches of the probe inputs that excite each filter most",
+}
+USUAL = ("kernels", "film", "templates")
+NEED_PROBE = ("activations", "favourites")
+
+_SHEETS = 4  # layers, unless somebody chose them
+
+Task = Callable[[], Image.Image]
+
+
+class Album:
+    """The pictures of a training.
+
+    Args:
+        names: the pictures wanted, of `NAMES`.
+        layers: the kernels with a window, in the network's order.
+        chosen: whether somebody chose them: then all are drawn, else the first, the last and two
+            between.
+        unit: what a step is: `"epoch"` or `"step"`.
+    """
+
+    def __init__(self, names: Sequence[str], layers: list[str], chosen: bool, unit: str) -> None:
+        self.layers = (layers if chosen else _spread(layers, _SHEETS)) if names else []
+        self._names = names
+        self._unit = unit
+        self._film = Film()
+
+    def look(
+        self, snapshot: Snapshot, scores: Scores, model: Any, probe: Any
+    ) -> Iterator[tuple[str, str, Task]]:
+        """For each picture its name, its layer, and what draws it."""
+        kernels = {k.name: k for k in snapshot.kernels if k.name in self.layers}
+        for place, (layer, kernel) in enumerate(kernels.items()):
+            tasks: dict[str, Task] = {
+                "kernels": partial(draw.filters, snapshot, layer, scores=scores),
+                "components": partial(draw.components, snapshot, layer),
+            }
+            if place == 0:
+                tasks["film"] = partial(self._add_to_film, scores, kernel)
+            if kernel.layer_type == "Dense" and len(kernel.spatial) == 2:
+                tasks["templates"] = partial(draw.templates, snapshot, layer)
+                tasks["paths"] = partial(draw.class_paths, snapshot)
+            if "Conv" in kernel.layer_type and len(kernel.spatial) == 2:
+                tasks["activations"] = partial(draw.activations, model, probe, layer)
+                tasks["favourites"] = partial(draw.favourites, model, probe, layer)
+            for name in NAMES:
+                if name in self._names and name in tasks:
+                    yield name, layer, tasks[name]
+
+    def _add_to_film(self, scores: Scores, kernel: Kernel) -> Image.Image:
+        noise = scores[kernel.name].get("noise", np.nan)
+        self._film.add(scores.step, kernel, noise)
+        return self._film.picture(self._unit)
+
+
+def _spread(names: list[str], most: int) -> list[str]:
+    """The first, the last, and those evenly between them."""
+    places = np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int)
+    return [names[place] for place in places]
