@@ -1,7 +1,17 @@
 """Pictures: each function takes a model, or arrays, and returns a Pillow image."""
 
 from keras_filterwatch.draw.components import components
+from keras_filterwatch.draw.dense import class_paths, path_templates, templates
+from keras_filterwatch.draw.evidence import evidence
 from keras_filterwatch.draw.film import film_strip
 from keras_filterwatch.draw.sheet import filters
 
-__all__ = ["components", "film_strip", "filters"]
+__all__ = [
+    "class_paths",
+    "components",
+    "evidence",
+    "film_strip",
+    "filters",
+    "path_templates",
+    "templates",
+]

@@ -102,6 +102,13 @@ def in_colour(values: Array, limit: float) -> Pixels:
     return np.where(whole, level.round().astype(np.uint8), _BROKEN)
 
 
+def as_photograph(values: Array, low: float, high: float) -> Pixels:
+    """Images `(..., 1)` in 64 greys, or `(..., 3)` in colour: low is black, high is white."""
+    shade = np.clip(np.nan_to_num((values - low) / ((high - low) or 1)), 0, 1) * 63
+    whole = np.isfinite(values).all(axis=-1, keepdims=True)
+    return np.where(whole, (shade.round() * (255 / 63)).round().astype(np.uint8), _BROKEN)
+
+
 def enlarged(pixels: Pixels, size: int) -> Pixels:
     """Each pixel as a square."""
     return pixels.repeat(size, axis=0).repeat(size, axis=1)
