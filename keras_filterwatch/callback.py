@@ -292,6 +292,7 @@ class FilterWatch(keras.callbacks.Callback):
         with self._going_on("write events", "steps are missing in TensorBoard"):
             if self._events is None:
                 self._events = tensorboard.EventFile(self._directory)
+                self._events.write(scores.step, [tensorboard.layout(self.history[0])])
             self._events.write(
                 scores.step, tensorboard.values(scores, pictures, self.alarms, self.diagnosis)
             )

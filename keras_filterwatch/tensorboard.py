@@ -3,26 +3,50 @@
 import io
 import itertools
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as custom_scalar_plugin
+from tensorboard.plugins.histogram import metadata as histogram_plugin
 from tensorboard.plugins.image import metadata as image_plugin
 from tensorboard.plugins.scalar import metadata as scalar_plugin
 from tensorboard.plugins.text import metadata as text_plugin
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from keras_filterwatch.diagnosis import Diagnosis
+from keras_filterwatch.kernels import Array
 from keras_filterwatch.rules import Alarm
 from keras_filterwatch.scoring import MEASURES, Scores
 
 Value: TypeAlias = summary_pb2.Summary.Value
 
 _FILE_NUMBERS = itertools.count()
+_CHARTS = {  # the Custom Scalars page: category -> measure -> title of its chart
+    "Filters": {
+        "noise": "noise score",
+        "dead": "dead share",
+        "update": "update ratio",
+        "rotation": "rotation from the start",
+    },
+    "Units": {
+        "apoz": "zeros in the outputs",
+        "dead_units": "dead units",
+        "saturated_units": "saturated units",
+    },
+}
+_HISTOGRAMS = {  # what is also shown filter by filter
+    "noise": "Noise score of each filter: 1 is noise.",
+    "norm": "Norm of each filter, as a BatchNormalization behind it leaves it.",
+}
+_BUCKETS = 20  # in a histogram: 480 bytes
 
 
 class EventFile:
@@ -38,7 +62,7 @@ class EventFile:
         self._open()
 
     def write(self, step: int, values: Iterable[Value]) -> None:
-        """Writes what `scalar`, `picture` and `text` made, as one step."""
+        """Writes values, such as `scalar` and `picture` make, as one step."""
         if not self._path.exists():  # somebody emptied the directory: what follows is kept
             self.close()
             self._open()
@@ -91,6 +115,7 @@ def values(
 ) -> Iterator[Value]:
     """One step: curves `<measure>/<NN>_<layer>`, `kernels/...`, `alarms` and `alarm_count`.
 
+    Histograms `<measure>_per_filter/...` show what the filters of a layer are beside its number.
     NN is the layer's place, zero-padded, so that TensorBoard keeps the order of the model.
     """
     digits = max(2, len(str(len(scores) - 1)))
@@ -98,12 +123,50 @@ def values(
         name = f"{place:0{digits}}_{layer}"
         for measure, number in numbers.items():
             yield scalar(f"{measure}/{name}", number, MEASURES.get(measure, ""))
+        for measure, description in _HISTOGRAMS.items():
+            each = numbers.filters.get(measure, np.empty(0))
+            finite = each[np.isfinite(each)]
+            if finite.size:
+                yield histogram(f"{measure}_per_filter/{name}", finite, description)
         for (what, of_layer), image in pictures.items():
             if of_layer == layer:
                 yield picture(f"{what}/{name}", image)
     yield scalar("alarm_count", len(alarms), "Alarms since the start.")
     if scores.step in (0, *(alarm.step for alarm in alarms)):  # when there is something to tell
         yield text("alarms", _story(alarms, diagnosis))
+
+
+def layout(scores: Scores) -> Value:
+    """The Custom Scalars page: a chart per measure that these scores have, with all layers.
+
+    It is written once, at the first step; the last one that a run has is shown.
+    """
+    measures = set().union(*scores.values(), ["update"])  # which the second step brings
+    extra = {name: name for name in sorted(measures - set(MEASURES))}
+    categories = [
+        _category(title, {m: t for m, t in charts.items() if m in measures})
+        for title, charts in (_CHARTS | {"Metrics of your own": extra}).items()
+    ]
+    alarms = _category("Alarms", {})
+    alarms.chart.append(_chart("alarms since the start", "^alarm_count$"))
+    page = layout_pb2.Layout(category=[*(c for c in categories if c.chart), alarms])
+    metadata = custom_scalar_plugin.create_summary_metadata()
+    metadata.data_class = summary_pb2.DATA_CLASS_TENSOR
+    return Value(
+        tag=custom_scalar_plugin.CONFIG_SUMMARY_TAG,
+        metadata=metadata,
+        tensor=_strings([page.SerializeToString()], []),
+    )
+
+
+def _category(title: str, charts: Mapping[str, str]) -> layout_pb2.Category:
+    curves = [_chart(name, f"^{re.escape(measure)}/") for measure, name in charts.items()]
+    return layout_pb2.Category(title=title, chart=curves)
+
+
+def _chart(title: str, tags: str) -> layout_pb2.Chart:
+    """All curves whose tags match."""
+    return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=[tags]))
 
 
 def _story(alarms: Sequence[Alarm], diagnosis: Diagnosis) -> str:
@@ -132,6 +195,27 @@ def scalar(tag: str, number: float, description: str = "") -> Value:
     return Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
+def histogram(tag: str, values: Array, description: str = "") -> Value:
+    """How the finite numbers `values`, one or more, are spread, as one step under `tag`."""
+    metadata = histogram_plugin.create_summary_metadata("", description)
+    metadata.data_class = summary_pb2.DATA_CLASS_TENSOR
+    buckets = _buckets(np.asarray(values, float))
+    tensor = tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_DOUBLE, tensor_shape=_shape(buckets.shape), double_val=buckets.ravel()
+    )
+    return Value(tag=tag, metadata=metadata, tensor=tensor)
+
+
+def _buckets(values: Array) -> Array:
+    """Left edge, right edge and count of each, `(n, 3)`."""
+    low, high = values.min(), values.max()
+    edges = np.linspace(low, high, _BUCKETS + 1)
+    if not (np.diff(edges) > 0).all():  # too near to each other to be told apart
+        return np.array([[low, high, values.size]])
+    counts, _ = np.histogram(values, edges)
+    return np.stack([edges[:-1], edges[1:], counts], axis=1)
+
+
 def picture(tag: str, image: Image.Image, description: str = "") -> Value:
     """A picture under `tag`."""
     metadata = image_plugin.create_summary_metadata("", description)
@@ -151,9 +235,14 @@ def text(tag: str, markdown: str) -> Value:
 
 
 def _strings(parts: list[bytes], sizes: list[int]) -> tensor_pb2.TensorProto:
+    return tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING, tensor_shape=_shape(sizes), string_val=parts
+    )
+
+
+def _shape(sizes: Iterable[int]) -> tensor_shape_pb2.TensorShapeProto:
     dims = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in sizes]
-    shape = tensor_shape_pb2.TensorShapeProto(dim=dims)
-    return tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=parts)
+    return tensor_shape_pb2.TensorShapeProto(dim=dims)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -20,10 +21,13 @@ from keras import layers
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 from tensorboard.util import tensor_util
 
 import keras_filterwatch as fw
 from keras_filterwatch import tensorboard
+from keras_filterwatch.metrics import activity
 
 
 def read(directory):
@@ -71,7 +75,10 @@ def test_tags_are_measure_place_and_layer(run):
         for measure in scores
     }
     pictures = {"kernels/00_first", "kernels/01_second"}
-    assert set(read(directory / "filterwatch")) == expected | pictures | {"alarms", "alarm_count"}
+    histograms = {f"norm_per_filter/{place}" for place in places.values()}
+    histograms |= {"noise_per_filter/00_first", "noise_per_filter/01_second"}
+    others = {"alarms", "alarm_count", CONFIG_SUMMARY_TAG}
+    assert set(read(directory / "filterwatch")) == expected | pictures | histograms | others
 
 
 def test_scalars_equal_the_history(run):
@@ -119,6 +126,106 @@ def test_alarms_are_counted_and_told_in_full(run):
         row = f"| 5 | {alarm.rule} | {alarm.layer} | {alarm.message} |"
         assert row in after.item().decode()
     assert "**Probable cause: rate too low.** Raise the learning rate" in after.item().decode()
+
+
+def charts_of(layout):
+    """category -> chart -> its regular expression."""
+    page = layout_pb2.Layout.FromString(layout)
+    return {
+        category.title: {chart.title: "|".join(chart.multiline.tag) for chart in category.chart}
+        for category in page.category
+    }
+
+
+def test_the_custom_scalars_page_is_laid_out_once(run):
+    directory, _, _ = run
+    ((step, layout),) = read(directory / "filterwatch")[CONFIG_SUMMARY_TAG]
+    assert step == 0
+    assert {category: [*charts] for category, charts in charts_of(layout.item()).items()} == {
+        "Filters": ["noise score", "dead share", "update ratio", "rotation from the start"],
+        "Alarms": ["alarms since the start"],
+    }
+
+
+def test_each_chart_matches_the_curves_of_its_measure_and_no_others(run):
+    directory, _, _ = run
+    read_back = read(directory / "filterwatch")
+    charts = charts_of(read_back[CONFIG_SUMMARY_TAG][0][1].item())
+    windows, kernels = ["00_first", "01_second"], ["00_first", "01_second", "02_head"]
+    curves = [tag for tag in read_back if "_per_filter/" not in tag]  # the page knows no others
+    assert {
+        title: sorted(tag for tag in curves if re.match(tags, tag))  # as the plugin does
+        for category in charts.values()
+        for title, tags in category.items()
+    } == {
+        "noise score": [f"noise/{layer}" for layer in windows],
+        "dead share": [f"dead/{layer}" for layer in kernels],
+        "update ratio": [f"update/{layer}" for layer in kernels],
+        "rotation from the start": [f"rotation/{layer}" for layer in kernels],
+        "alarms since the start": ["alarm_count"],
+    }
+
+
+def test_charts_of_metrics_of_ones_own_survive_characters_of_regular_expressions():
+    metrics = {"l1+l2 (x)": np.max, "l.": np.max, "lx": np.max}
+    scores = fw.score({"a[0]+(b|c)": np.ones((3, 3, 1, 2)), "norm/lx": np.eye(3)}, metrics=metrics)
+    tags = [value.tag for value in tensorboard.values(scores, {}, [], fw.diagnose([scores], []))]
+    (layout,) = tensorboard.layout(scores).tensor.string_val
+    charts = charts_of(layout)["Metrics of your own"]
+    assert {
+        name: [tag for tag in tags if re.match(chart, tag)] for name, chart in charts.items()
+    } == {name: [f"{name}/00_a[0]+(b|c)", f"{name}/01_norm/lx"] for name in metrics}
+
+
+def test_units_have_charts_where_inputs_showed_what_they_do():
+    units = activity.Outputs(2, np.array([2, 0]), np.array([0.0, 3.0]), np.array([0.0, 5.0]))
+    scores = fw.score({"a": np.eye(2)}, outputs={"a": units})
+    (layout,) = tensorboard.layout(scores).tensor.string_val
+    assert [*charts_of(layout)["Units"]] == ["zeros in the outputs", "dead units"]
+
+
+def test_a_histogram_counts_each_value_once():
+    numbers = np.repeat(np.arange(20), 3) + 0.5  # 20 buckets from .5 to 19.5, the last one closed
+    buckets = tensor_util.make_ndarray(tensorboard.histogram("a", numbers).tensor)
+    np.testing.assert_allclose(buckets[:, 0], 0.5 + 0.95 * np.arange(20))
+    np.testing.assert_allclose(buckets[:, 1], 0.5 + 0.95 * np.arange(1, 21))
+    np.testing.assert_array_equal(buckets[:, 2], np.full(20, 3))
+
+
+@pytest.mark.parametrize("numbers", [[2.0, 2.0, 2.0], [2.0, 2.0, np.nextafter(2, 3)]])
+def test_a_histogram_of_values_as_good_as_equal_has_one_bucket(numbers):
+    buckets = tensor_util.make_ndarray(tensorboard.histogram("a", np.array(numbers)).tensor)
+    np.testing.assert_array_equal(buckets, [[min(numbers), max(numbers), 3]])
+
+
+@pytest.mark.parametrize("measure", ["noise", "norm"])
+def test_histograms_hold_every_filter_at_every_step(run, measure):
+    directory, watch, _ = run
+    points = read(directory / "filterwatch")[f"{measure}_per_filter/00_first"]
+    assert [step for step, _ in points] == [0, 1, 2, 3, 4, 5, 6]
+    for scores, (_, buckets) in zip(watch.history, points, strict=True):
+        each = scores["first"].filters[measure]
+        assert buckets[:, 2].sum() == 32
+        assert (buckets[0, 0], buckets[-1, 1]) == (each.min(), each.max())
+
+
+def histograms_of(kernel):
+    scores = fw.score({"a": kernel})
+    values = tensorboard.values(scores, {}, [], fw.diagnose([scores], []))
+    return {v.tag: tensor_util.make_ndarray(v.tensor) for v in values if "_per_filter/" in v.tag}
+
+
+def test_a_histogram_leaves_out_filters_that_diverged():
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 4, 8))
+    kernel[0, 0, 0, 2] = np.inf
+    assert {tag: buckets[:, 2].sum() for tag, buckets in histograms_of(kernel).items()} == {
+        "noise_per_filter/00_a": 7,
+        "norm_per_filter/00_a": 7,
+    }
+
+
+def test_there_is_no_histogram_where_all_filters_diverged():
+    assert histograms_of(np.full((3, 3, 4, 8), np.nan)) == {}
 
 
 fast_reader = platform.machine() in ("x86_64", "AMD64") and sys.platform == "linux"
@@ -177,6 +284,17 @@ def test_tensorboard_serves_curves_pictures_and_alarms(run, server):
     assert [picture["step"] for picture in pictures] == list(range(7))
     last = ask(server, f"images/individualImage?{pictures[-1]['query']}&")
     assert last == read(directory / "filterwatch")["kernels/00_first"][-1][1][2]
+
+    layout = json.loads(ask(server, "custom_scalars/layout"))
+    assert [category["title"] for category in layout["category"]] == ["Filters", "Alarms"]
+    (noise,) = layout["category"][0]["chart"][0]["multiline"]["tag"]
+    chart = json.loads(ask(server, "custom_scalars/scalars", run="filterwatch", tag=noise))
+    assert sorted(chart["tag_to_events"]) == ["noise/00_first", "noise/01_second"]
+
+    norms = json.loads(
+        ask(server, "histograms/histograms", run="filterwatch", tag="norm_per_filter/02_head")
+    )
+    assert [sum(bucket[2] for bucket in point[2]) for point in norms] == [3] * 7
 
     story = json.loads(ask(server, "text/text", run="filterwatch", tag="alarms"))
     assert "<td>noisy</td>" in story[-1]["text"]
