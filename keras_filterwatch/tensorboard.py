@@ -201,7 +201,9 @@ def histogram(tag: str, values: Array, description: str = "") -> Value:
     metadata.data_class = summary_pb2.DATA_CLASS_TENSOR
     buckets = _buckets(np.asarray(values, float))
     tensor = tensor_pb2.TensorProto(
-        dtype=types_pb2.DT_DOUBLE, tensor_shape=_shape(buckets.shape), double_val=buckets.ravel()
+        dtype=types_pb2.DT_DOUBLE,
+        tensor_shape=_shape(buckets.shape),
+        double_val=buckets.ravel().tolist(),
     )
     return Value(tag=tag, metadata=metadata, tensor=tensor)
 

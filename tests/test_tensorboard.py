@@ -6,41 +6,23 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
-import urllib.error
-import urllib.request
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlencode
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 from tensorboard.util import tensor_util
+from viewer import ask, read, serving
 
 import keras_filterwatch as fw
 from keras_filterwatch import tensorboard
 from keras_filterwatch.metrics import activity
-
-
-def read(directory):
-    """tag -> its points (step, value), as TensorBoard's own loader gives them."""
-    loaded = EventAccumulator(str(directory), size_guidance={TENSORS: 0})
-    loaded.Reload()
-    return {
-        tag: [
-            (point.step, tensor_util.make_ndarray(point.tensor_proto))
-            for point in loaded.Tensors(tag)
-        ]
-        for tag in loaded.Tags()["tensors"]
-    }
 
 
 @pytest.fixture(scope="module")
@@ -235,39 +217,8 @@ READERS = {"slow reader": "false"} | ({"fast reader": "true"} if fast_reader els
 @pytest.fixture(scope="module", params=READERS.values(), ids=list(READERS))
 def server(run, request):
     """TensorBoard itself, serving the run."""
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tensorboard.main", "--logdir", str(run[0]), "--port", "0"),
-            *("--load_fast", request.param, "--samples_per_plugin", "images=1000"),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if "http://localhost" in line:
-                break
-        else:
-            raise AssertionError(f"TensorBoard did not start: {''.join(said)}")
-        threading.Thread(target=process.stderr.read, daemon=True).start()  # no full pipe stops it
-        yield line.split()[line.split().index("at") + 1]
-        process.terminate()
-
-
-def ask(server, path, **query):
-    """What TensorBoard answers, as soon as it has loaded the run."""
-    url = f"{server}data/plugin/{path}?{urlencode(query)}"
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(url) as answer:
-                content = answer.read()
-            if content not in (b"{}", b"[]"):
-                return content
-        except urllib.error.HTTPError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"TensorBoard has nothing at {url}")
+    with serving(run[0], "--load_fast", request.param) as address:
+        yield address
 
 
 def test_tensorboard_serves_curves_pictures_and_alarms(run, server):

@@ -1,0 +1,192 @@
+"""What TensorBoard shows of a real training, in a real browser: Debian's chromium and driver."""
+
+import os
+import urllib.request
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+from viewer import ask, read, serving
+
+import keras_filterwatch as fw
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+    *("--disable-background-networking", "--disable-quic", "--no-first-run"),
+    *("--disable-component-update", "--disable-sync", "--window-size=1400,1900"),
+)
+DEEP = """
+const deep = (selector, root) => {
+    const trees = [...root.querySelectorAll("*")].map(e => e.shadowRoot).filter(Boolean);
+    return [...root.querySelectorAll(selector), ...trees.flatMap(tree => deep(selector, tree))];
+};
+return deep(arguments[0], arguments[1] ? arguments[1].shadowRoot : document);
+"""
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """The directory of a real training of two convolutions, with a probe."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            layers.Input((16, 16, 3)),
+            layers.Conv2D(32, 5, activation="relu", name="first"),
+            layers.Conv2D(16, 3, activation="relu", name="second"),
+            layers.Flatten(),
+            layers.Dense(3, name="head"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), loss="mse")
+    random = np.random.default_rng(0)
+    x, y = random.random((64, 16, 16, 3), "float32"), random.random((64, 3), "float32")
+    directory = tmp_path_factory.mktemp("logs")
+    watch = fw.FilterWatch(directory, probe=x, metrics={"largest": lambda kernel: kernel.max()})
+    model.fit(x, y, epochs=6, callbacks=[watch], verbose=0)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def server(logs):
+    with serving(logs) as address:
+        ask(address, "scalars/scalars", run="filterwatch", tag="alarm_count")  # it has loaded them
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    # a driver that is named is taken as it is; Selenium would download one otherwise
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def show(browser, server):
+    """Opens a page of TensorBoard, such as "images"."""
+
+    def show(page):
+        browser.get("about:blank")  # else a new fragment alone loads nothing
+        browser.get(f"{server}#{page}")
+
+    return show
+
+
+@pytest.fixture
+def keep(browser, tmp_path):
+    """Keeps what the browser shows as `<name>.png`, in $FILTERWATCH_SCREENSHOTS if that is set."""
+
+    def keep(name):
+        directory = Path(os.environ.get("FILTERWATCH_SCREENSHOTS", tmp_path))
+        directory.mkdir(parents=True, exist_ok=True)
+        assert browser.save_screenshot(str(directory / f"{name}.png"))
+
+    return keep
+
+
+def find(browser, selector, card=None):
+    """Elements of the page, or of a card, also those in shadow trees, where TensorBoard lives."""
+    return browser.execute_script(DEEP, selector, card)
+
+
+def wait_until(browser, true, what):
+    """TensorBoard shows things when they come."""
+    wait = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])
+    wait.until(lambda _: true(), f"after a minute, not yet: {what}")
+
+
+def pictures(browser):
+    """tag -> step, address and width of the picture that is shown."""
+    shown = {}
+    for card in find(browser, "tf-image-loader"):
+        image, steps = find(browser, "img", card), find(browser, ".heading-row span", card)
+        if image and steps:
+            shown[card.get_property("tag")] = (
+                int(steps[0].text),
+                image[0].get_property("src"),
+                image[0].get_property("naturalWidth"),
+            )
+    return shown
+
+
+def test_pictures_are_shown_in_full_and_the_last_step_first(logs, browser, show, keep):
+    show("images")
+    wait_until(browser, lambda: len(pictures(browser)) == 2, "two pictures")
+    keep("images")
+    written = read(logs / "filterwatch")
+    assert {tag: (step, width) for tag, (step, _, width) in pictures(browser).items()} == {
+        tag: (6, int(written[tag][-1][1][0])) for tag in ("kernels/00_first", "kernels/01_second")
+    }
+
+
+def test_the_slider_shows_the_step_before(logs, browser, show, keep):
+    tag = "kernels/00_first"
+    show("images")
+    wait_until(browser, lambda: tag in pictures(browser), tag)
+    (last,) = (c for c in find(browser, "tf-image-loader") if c.get_property("tag") == tag)
+    (slider,) = find(browser, "paper-slider", last)
+    address = pictures(browser)[tag][1]
+    slider.send_keys(Keys.ARROW_LEFT)
+    wait_until(browser, lambda: pictures(browser)[tag][1] != address, "another picture")
+    keep("slider")
+    step, address, width = pictures(browser)[tag]
+    assert (step, width > 0) == (5, True)
+    with urllib.request.urlopen(address) as picture:
+        assert picture.read() == dict(read(logs / "filterwatch")[tag])[5][2]
+
+
+def charts(browser):
+    """title -> how many curves it has, of those whose curves are drawn."""
+    shown = {}
+    for card in find(browser, "tf-custom-scalar-multi-line-chart-card"):
+        (title,) = find(browser, "tf-card-heading", card)
+        (matches,) = find(browser, ".matches-text", card)
+        if any(line.get_attribute("d") for line in find(browser, "path.line", card)):
+            shown[title.text] = int(matches.text.strip("Matches ()"))
+    return shown
+
+
+def test_custom_scalars_have_a_chart_per_measure_with_a_curve_per_layer(browser, show, keep):
+    show("custom_scalars")
+    expected = {
+        "noise score": 2,
+        "dead share": 3,
+        "update ratio": 3,
+        "rotation from the start": 3,
+        "zeros in the outputs": 3,
+        "dead units": 3,
+        "largest": 3,
+        "alarms since the start": 1,
+    }
+    wait_until(browser, lambda: len(charts(browser)) == len(expected), f"{len(expected)} charts")
+    keep("custom_scalars")
+    assert charts(browser) == expected
+
+
+def histograms(browser):
+    """tag -> how many steps are drawn."""
+    return {
+        card.get_property("tag"): len(find(browser, "path.outline", card))
+        for card in find(browser, "tf-histogram-loader")
+    }
+
+
+def test_histograms_show_every_step(browser, show, keep):
+    show("histograms")
+    expected = {f"noise_per_filter/{layer}": 7 for layer in ("00_first", "01_second")}
+    expected |= {f"norm_per_filter/{layer}": 7 for layer in ("00_first", "01_second", "02_head")}
+    wait_until(browser, lambda: histograms(browser) == expected, str(expected))
+    keep("histograms")
