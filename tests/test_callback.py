@@ -488,7 +488,7 @@ def test_a_metric_that_returns_nothing_is_named(tmp_path):
 def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_filterwatch.draw.sheet._sheet", lambda *args: 1 / 0)
     watch = fw.FilterWatch(tmp_path)
-    with pytest.warns(UserWarning, match="could not draw first: pictures are missing"):
+    with pytest.warns(UserWarning, match="could not draw kernels of first: pictures are missing"):
         fit(network(), watch, epochs=2)
     assert steps(watch) == [0, 1, 2]
     assert len(list((tmp_path / "filterwatch").iterdir())) == 1
