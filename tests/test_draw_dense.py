@@ -437,6 +437,14 @@ def test_classes_need_a_path():
         fw.draw.evidence({"a": grey(UP), "b": noise(9, 9)}, np.ones((1, 2, 2)))
 
 
+def test_of_many_classes_the_first_ten_are_drawn_where_none_are_asked_for(written):
+    fw.draw.evidence({"a": noise(2, 2, 1, 1000)}, np.ones((1, 2, 2)))
+    assert [text for text in written if text.startswith("class ")] == [
+        f"class {c}" for c in range(10)
+    ]
+    assert "first 10 of 1000 classes" in " ".join(written)
+
+
 def test_a_layer_can_be_chosen(written):
     kernels = {"a": grey(UP), "b": noise(3, 3, 1, 2)}
     fw.draw.evidence(kernels, np.ones((1, 3, 3)), units=[1], layer="b")

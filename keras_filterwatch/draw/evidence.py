@@ -19,6 +19,7 @@ from keras_filterwatch.draw.dense import (
 from keras_filterwatch.kernels import Array, Kernel
 
 MAX_INPUTS = 16  # rows
+FEW_CLASSES = 10  # where none are asked for
 
 
 def evidence(
@@ -42,7 +43,7 @@ def evidence(
         inputs: images `(n, height, width)` or `(n, height, width, channels)`, channels last, as
             the Dense layer reads them: scaled, where a layer before it scales them.
         units: of the first Dense layer, those to draw; none if not given.
-        classes: those to draw; none if not given, but all where no units are given either.
+        classes: those to draw; where neither units nor classes are given, the first ten.
         layer: the Dense layer that reads the inputs, if there are several.
 
     Raises:
@@ -53,9 +54,11 @@ def evidence(
     images = _checked(inputs, kernel)
     of_units = [] if units is None else tiles.chosen("units", units, kernel.filters)
     chain, of_classes = [kernel], []
-    if classes is not None or not of_units:
+    by_default = units is None and classes is None
+    if by_default or classes is not None:
         chain = chain_of(source, layer)
         of_classes = tiles.chosen("classes", classes, chain[-1].filters)
+        of_classes = of_classes[:FEW_CLASSES] if by_default else of_classes
     columns = 1 + len(of_units) + len(of_classes)
     fit = fit_of(kernel, 112, f"unit {kernel.filters}", columns)
     shown = images[: min(MAX_INPUTS, fit.down)].astype(np.float64)
@@ -63,17 +66,17 @@ def evidence(
     pixels, range_ = _as_pictures(shown, fit)
     rows = [[tiles.Tile(each, "input")] for each in pixels]
     limits = []
-    for what, numbers, weights in (
-        ("unit", of_units, kernel.array),
-        ("class", of_classes, path_templates([k.array for k in chain]) if of_classes else None),
-    ):
-        if weights is not None and numbers:
-            limits.append(_add_maps(rows, shown, weights[..., numbers], what, numbers, fit))
+    if of_units:
+        limits.append(_add_maps(rows, shown, kernel.array, "unit", of_units, fit))
+    if of_classes:
+        paths = path_templates([each.array for each in chain])
+        limits.append(_add_maps(rows, shown, paths, "class", of_classes, fit))
     several = " (sums over channels)" if kernel.channels > 1 else ""
     notes = [
         f"red for, blue against{several}",
         f"inputs: {range_}",
         tiles.first_of(len(shown), len(images), "inputs"),
+        tiles.first_of(len(of_classes), chain[-1].filters, "classes") if by_default else "",
         *fit.notes,
         LEFT_OUT,
     ]
@@ -90,9 +93,9 @@ def _add_maps(
     numbers: Sequence[int],
     fit: tiles.Fit,
 ) -> tuple[str, float, bool]:
-    """A map at the end of each row for each of the weights `(height, width, channels, numbers)`."""
+    """A map at the end of each row for some of the weights `(height, width, channels, units)`."""
     with np.errstate(all="ignore"):
-        maps = np.einsum("nhwc,hwcu->nuhw", images, weights.astype(np.float64))
+        maps = np.einsum("nhwc,hwcu->nuhw", images, weights[..., numbers].astype(np.float64))
         sums = maps.sum(axis=(2, 3))
     limit = canvas.limit_of(maps)
     for row, of_input, totals in zip(rows, maps, sums, strict=True):
