@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from keras_filterwatch.draw import canvas, tiles
+from keras_filterwatch.draw.sheet import MARKS
 from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
 from keras_filterwatch.metrics.dead import dead_filters, filter_norms
 from keras_filterwatch.scoring import snapshot_of
@@ -16,7 +17,6 @@ from keras_filterwatch.scoring import snapshot_of
 MAX_UNITS = 256  # tiles of a layer
 LEFT_OUT = "left out: biases, non-linearities, normalizations"
 
-DEAD: canvas.Colour = (0, 0, 0)
 _NAMED = 6  # kernels in a message
 
 
@@ -57,7 +57,9 @@ def templates(
     dead = dead_filters(filter_norms(kernel.array, kernel.gain))
     cells = [
         tiles.Tile(
-            fit.tile(weights[..., i], limit), str(unit), outline=DEAD if dead[unit] else canvas.GAP
+            fit.tile(weights[..., i], limit),
+            str(unit),
+            outline=MARKS["dead"] if dead[unit] else canvas.GAP,
         )
         for i, unit in enumerate(shown)
     ]
@@ -69,12 +71,12 @@ def templates(
     ]
     notes = [
         "incoming weights of each unit",
-        tiles.first_of(len(shown), len(wanted), "units"),
+        canvas.first(len(shown), len(wanted), "units"),
         *fit.notes,
     ]
     grid = tiles.grid_of(tiles.in_rows(cells, fit))
     bar = canvas.scale(limit, fit.coloured)
-    legend = [("dead unit", DEAD)] if dead[shown].any() else []
+    legend = [("dead unit", MARKS["dead"])] if dead[shown].any() else []
     return canvas.page(grid, caption, notes, bar, legend)
 
 
@@ -128,7 +130,7 @@ def class_paths(
     notes = [
         "path: product of all weight matrices",
         "unit: its weight on the path, over its incoming weights" if k else "",
-        tiles.first_of(len(shown), len(wanted), "classes"),
+        canvas.first(len(shown), len(wanted), "classes"),
         *fit.notes,
         LEFT_OUT,
     ]

@@ -75,8 +75,8 @@ def evidence(
     notes = [
         f"red for, blue against{several}",
         f"inputs: {range_}",
-        tiles.first_of(len(shown), len(images), "inputs"),
-        tiles.first_of(len(of_classes), chain[-1].filters, "classes") if by_default else "",
+        canvas.first(len(shown), len(images), "inputs"),
+        canvas.first(len(of_classes), chain[-1].filters, "classes") if by_default else "",
         *fit.notes,
         LEFT_OUT,
     ]

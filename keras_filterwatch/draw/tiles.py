@@ -207,8 +207,3 @@ def chosen(what: str, wanted: Iterable[int] | int | None, there_are: int) -> lis
 def signed(number: float, digits: int) -> str:
     """So many digits, with their sign."""
     return f"{number:+#.{digits}g}".rstrip(".") if np.isfinite(number) else str(number)
-
-
-def first_of(shown: int, asked: int, what: str) -> str:
-    """A note on those that do not fit on a picture."""
-    return f"first {shown} of {asked} {what}" if shown < asked else ""
