@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_filterwatch import draw, metrics, rules
+    from keras_filterwatch.ascent import maximize
     from keras_filterwatch.callback import FilterWatch
     from keras_filterwatch.diagnosis import Diagnosis, diagnose
     from keras_filterwatch.kernels import Kernel, Snapshot
@@ -23,6 +24,7 @@ __all__ = [
     "default_rules",
     "diagnose",
     "draw",
+    "maximize",
     "metrics",
     "rules",
     "score",
@@ -37,6 +39,7 @@ _HOMES = {
     "Snapshot": "kernels",
     "default_rules": "rules",
     "diagnose": "diagnosis",
+    "maximize": "ascent",
     "score": "scoring",
 }
 

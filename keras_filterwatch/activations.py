@@ -1,7 +1,8 @@
 """Keras model and probe inputs in, what the units do out: one forward pass, counted as it goes."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from keras import ops
 
 from keras_filterwatch.extraction import Source, Watched
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.tracing import hearing
+from keras_filterwatch.tracing import Outlet, hearing
 
 _INPUTS = 256  # that are kept of the probe
 _AT_ONCE = 2**20  # outputs that are summed at once where each sum makes copies
@@ -85,17 +86,13 @@ class Probe:
             for outlet in source.outlets:
                 self._wanted.setdefault((id(outlet.layer), outlet.number), []).append(source)
         self._run = _compiled(model, self._sums)
-        self._batch = _batch_size()
 
     def measure(self) -> dict[str, Outputs]:
         """Kernel name -> what its units do now; kernels without outputs of their own are absent."""
-        count = len(keras.tree.flatten(self._inputs)[0])
-        batches = [
-            keras.tree.map_structure(lambda x, at=start: x[at : at + self._batch], self._inputs)
-            for start in range(0, count, self._batch)
-        ]
         totals: Sums = {}
-        for of_batch in [self._run(batch) for batch in batches]:  # all run before one is waited for
+        for of_batch in [
+            self._run(batch) for batch in batches(self._inputs)
+        ]:  # all run before one is waited for
             for name, sums in of_batch.items():
                 parts = [np.asarray(ops.convert_to_numpy(part), np.float64) for part in sums]
                 totals[name] = _added(totals.get(name), parts)
@@ -120,6 +117,65 @@ class Probe:
         with hearing(listen):
             call()
         return sums
+
+
+def units_of(source: Source, call: Callable[[], Any], linear: bool = False) -> Any:
+    """What the units return while the model is called, `(inputs, *positions, units)`.
+
+    Of a layer that is used several times, in its first use. Linear: what goes into their
+    non-linearity instead, where that can be heard.
+
+    Raises:
+        ValueError: its outputs are not one number per unit and position.
+    """
+    outlet = source.outlets[0]
+    own = outlet.layer is source.layer
+    heard: list[Any] = []
+    before: list[Any] = []
+
+    def listen(layer: keras.Layer, given: Any, outputs: Any) -> None:
+        if layer is outlet.layer:
+            heard.append(keras.tree.flatten(outputs)[0])
+            if linear and not own:
+                before.append(keras.tree.flatten(given)[0])
+
+    with hearing(listen), _overheard(outlet, before if linear and own else None):
+        call()
+    if linear and len(before) == len(heard):
+        heard = before
+    units = _by_unit(heard[outlet.number], source)
+    if units is None or units.shape[0] != heard[outlet.number].shape[0]:
+        raise ValueError(
+            f"{source.name!r} returns {tuple(heard[outlet.number].shape)}: there is no last axis "
+            f"with its {source.shape[-1]} units. Choose another layer."
+        )
+    return units
+
+
+@contextmanager
+def _overheard(outlet: Outlet, heard: list[Any] | None) -> Iterator[None]:
+    """Appends what the layer's own non-linearity is given."""
+    activation = vars(outlet.layer).get("activation")
+    if heard is None or not callable(activation):
+        yield
+        return
+
+    def listening(given: Any, *args: Any, **kwargs: Any) -> Any:
+        heard.append(given)
+        return activation(given, *args, **kwargs)
+
+    vars(outlet.layer)["activation"] = listening  # past what Keras tracks
+    try:
+        yield
+    finally:
+        vars(outlet.layer)["activation"] = activation
+
+
+def batches(inputs: Any) -> Iterator[Any]:
+    """The inputs, as many at once as the backend runs well."""
+    size = _batch_size()
+    for start in range(0, len(keras.tree.flatten(inputs)[0]), size):
+        yield keras.tree.map_structure(lambda x, at=start: x[at : at + size], inputs)
 
 
 def _added(old: list[Any] | None, new: list[Any]) -> list[Any]:

@@ -163,7 +163,7 @@ def trace(model: keras.Layer) -> Flow:
 
     Raises whatever the model raises when it is called with inputs that are only known by shape.
     """
-    args, kwargs = _symbolic_inputs(model)
+    args, kwargs = symbolic_inputs(model)
     for name, parameter in inspect.signature(model.call).parameters.items():
         if name in ("training", "mask") and parameter.default is parameter.empty:
             kwargs[name] = None if name == "mask" else False
@@ -201,7 +201,12 @@ def _tensors(structure: Any) -> list[Any]:
     return [x for x in keras.tree.flatten(structure) if getattr(x, "shape", None) is not None]
 
 
-def _symbolic_inputs(model: keras.Layer) -> tuple[list[Any], dict[str, Any]]:
+def symbolic_inputs(model: keras.Layer) -> tuple[list[Any], dict[str, Any]]:
+    """What a built model is called with: args and kwargs of Keras tensors.
+
+    Raises:
+        ValueError: the model does not say.
+    """
     if isinstance(model, keras.Sequential):
         return [_one(model.inputs[0])], {}
     if isinstance(model, keras.Model) and hasattr(model, "inputs"):

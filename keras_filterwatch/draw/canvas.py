@@ -219,12 +219,13 @@ def _legend(marks: Sequence[tuple[str, Colour]], font: Font, width: int) -> Imag
     return image
 
 
-def scale(limit: float, coloured: bool = False) -> Image.Image:
-    """The colours from -limit over 0 to limit, with their numbers."""
+def scale(limit: float, coloured: bool = False, least: float | None = None) -> Image.Image:
+    """The colours from -limit over 0 to limit, with their numbers; or from least to limit."""
     font = font_of(12)
-    ramp = np.linspace(-limit, limit, 101)[np.newaxis]
+    least = -limit if least is None else least
+    ramp = np.linspace(least, limit, 101)[np.newaxis]
     colours = in_colour(np.stack([ramp] * 3, -1), limit) if coloured else blue_to_red(ramp, limit)
-    ends = [f"{-limit:.2g}", f"{limit:.2g}"]
+    ends = [f"{least:.2g}", f"{limit:.2g}"]
     left, right = (int(font.getlength(end)) + 5 for end in ends)
     image = Image.new("RGB", (left + 101 + right, 16), PAPER)
     image.paste(Image.fromarray(colours.repeat(10, axis=0)), (left, 2))
