@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_filterwatch.extraction import Source, Watched
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.tracing import Outlet, hearing
+from keras_filterwatch.tracing import Outlet, hearing, innermost
 
 _INPUTS = 256  # that are kept of the probe
 _AT_ONCE = 2**20  # outputs that are summed at once where each sum makes copies
@@ -129,7 +129,7 @@ def units_of(source: Source, call: Callable[[], Any], linear: bool = False) -> A
         ValueError: its outputs are not one number per unit and position.
     """
     outlet = source.outlets[0]
-    own = outlet.layer is source.layer
+    own = innermost(outlet.layer) is source.layer
     heard: list[Any] = []
     before: list[Any] = []
 

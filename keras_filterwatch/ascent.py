@@ -55,6 +55,8 @@ def maximize(
     low, high = value_range
     if not low < high:
         raise ValueError(f"value_range: (least, largest) is needed; got {value_range!r}.")
+    if steps < 1:
+        raise ValueError(f"steps: at least 1 is needed; got {steps}.")
     source = outputs.chosen(model, layer)
     wanted = outputs.numbers(filters, source.shape[-1], source.name)
     shape = _image_shape(model, size)
@@ -69,8 +71,9 @@ def maximize(
         most = reach // 16 if jitter is None else jitter
         shift = random.integers(-most, most + 1, 2)
         moved = np.roll(images, shift, axes)
-        gradient = np.roll(pull(_in_range(moved, low, high), weights), -shift, axes)
+        gradient = pull(_in_range(moved, low, high), weights)
         read |= (gradient != 0).any(axis=0)
+        gradient = np.roll(gradient, -shift, axes)
         images += _STEP * _to_one(_blurred(gradient, axes, reach / 8 * (1 - step / steps)))
         images /= np.maximum(1, _largest(images))
     images = _in_range(np.where(read, images, 0), low, high)

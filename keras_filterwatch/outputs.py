@@ -102,7 +102,7 @@ def fields(
     """Receptive fields: the rows and columns of the image that an output depends on.
 
     They are where the gradient of the outputs in one row, or one column, is not zero: right for
-    any network, since none of its layers needs to be known. Several noisy images are looked at,
+    any network, since none of its layers needs to be known; taps of 0 read nothing. Several noisy images are looked at,
     because a ReLU that is off hides what it reads.
 
     Args:
@@ -115,8 +115,8 @@ def fields(
     """
     places = list(places)
     source = chosen(model, layer)
-    shape = maps(model, layer, images[:1]).shape[1:]
-    pull = pullback(model, source)
+    shape = units(model, source, images[:1]).shape[1:]
+    pull = pullback(model, source, linear=True)
     image_axes = (2, 3) if channels_first(source) else (1, 2)
     found = []
     for axis in (0, 1):

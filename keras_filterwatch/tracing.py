@@ -85,7 +85,7 @@ class Flow:
         """id(layer) -> its place in the order of use."""
         places: dict[int, int] = {}
         for call in self._calls:
-            for layer in (call.layer, _innermost(call.layer)):
+            for layer in (call.layer, innermost(call.layer)):
                 places.setdefault(id(layer), len(places))
         return places
 
@@ -99,7 +99,7 @@ class Flow:
                 continue
             seen.add(id(tensor))
             for call in self._readers.get(id(tensor), []):
-                reader = _innermost(call.layer)
+                reader = innermost(call.layer)
                 if isinstance(reader, layers.BatchNormalization):
                     found.append(reader)
                 elif isinstance(reader, _PER_FILTER):
@@ -123,7 +123,7 @@ class Flow:
             readers = self._readers.get(id(path[-1].outputs[0]), [])
             # a layer that only hands its input on reads what it returns
             further = [
-                r for r in readers if isinstance(_innermost(r.layer), passing) and r not in path
+                r for r in readers if isinstance(innermost(r.layer), passing) and r not in path
             ]
             if not further:
                 path = [call]
@@ -149,7 +149,7 @@ class Flow:
         return None
 
     def _calls_of(self, layer: keras.Layer) -> list[Call]:
-        return [c for c in self._calls if c.layer is layer or _innermost(c.layer) is layer]
+        return [c for c in self._calls if c.layer is layer or innermost(c.layer) is layer]
 
     def _upstream(self, tensor: Any) -> Iterator[Call]:
         """The calls that made a tensor, last one first, for as long as each had one input."""
@@ -236,13 +236,14 @@ def _one(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 def _activation(layer: keras.Layer) -> Any:
     """The non-linearity of a layer; None if it has none of its own."""
-    inner = _innermost(layer)
+    inner = innermost(layer)
     if isinstance(inner, layers.Activation) or not isinstance(inner, _ACTIVATIONS):
         return getattr(inner, "activation", None)
     return inner
 
 
-def _innermost(layer: keras.Layer) -> keras.Layer:
+def innermost(layer: keras.Layer) -> keras.Layer:
+    """The layer inside of all wrappers."""
     while isinstance(layer, layers.Wrapper):
         layer = layer.layer
     return layer

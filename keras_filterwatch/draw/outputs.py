@@ -101,6 +101,8 @@ def favourites(
     from keras_filterwatch import outputs  # Keras is needed for the gradients
     from keras_filterwatch.activations import take
 
+    if k < 1:
+        raise ValueError(f"k: at least 1 patch for each filter is needed; got {k}.")
     given = take(inputs)
     name, maps, images = outputs.seen(model, layer, given)
     if images is None:
@@ -160,19 +162,20 @@ def inputs(
     texts = [str(label) for label in labels] or [str(i) for i in range(count)]
     if len(texts) != count:
         raise ValueError(f"labels: one for each of {count} images is needed; got {len(texts)}.")
-    size = "x".join(map(str, array.shape[1:3]))
-    if trim:
-        shown = _trimmed(shown)
+    shown = _trimmed(shown) if trim else shown
+    size = f"{array.shape[1]}x{array.shape[2]}"
+    if shown.shape[1:3] != array.shape[1:3]:
         size = f"{shown.shape[1]}x{shown.shape[2]} of {size}"
     tiles = _tiles(shown, _SIDE if len(shown) > 32 else 3 * _SIDE // 2)
-    across = min(len(tiles), 8 if len(tiles) <= 32 else 16)
+    down = -(-len(tiles) // (8 if len(tiles) <= 32 else 16))
+    across = -(-len(tiles) // down)
     grids = [
         canvas.grid_of([tiles[start : start + across]], below=[texts[start : start + across]])
         for start in range(0, len(tiles), across)
     ]
     notes = [_first(len(shown), count, "images")]
     caption = [title, f"{count} images of {size} pixels"]
-    return canvas.page(_placed([[grid] for grid in grids], 2), caption, notes)
+    return canvas.page(_placed([[grid] for grid in grids], 0, 2, flush=0), caption, notes)
 
 
 def _grid_of_maps(maps: Array, limit: float, is_dead: Array) -> Image.Image:
@@ -194,13 +197,14 @@ def _grid_of_maps(maps: Array, limit: float, is_dead: Array) -> Image.Image:
 def _strongest(maps: Array, k: int) -> list[tuple[int, tuple[int, int], float]]:
     """Input, place and value of the k largest outputs in different inputs; none that is zero."""
     flat = maps.reshape(len(maps), -1)
-    places, values = np.nanargmax(np.nan_to_num(flat, nan=-np.inf), axis=1), flat.max(axis=1)
+    flat = np.where(np.isfinite(flat), flat, -np.inf)
+    places, values = flat.argmax(axis=1), flat.max(axis=1)
     best = np.argsort(-values, kind="stable")[:k]
     wide = maps.shape[2]
     return [
         (int(i), (int(places[i]) // wide, int(places[i]) % wide), float(values[i]))
         for i in best
-        if values[i] != 0
+        if values[i] not in (0, -np.inf)
     ]
 
 
@@ -263,8 +267,10 @@ def _reduced(values: Array, side: int) -> Array:
     return values
 
 
-def _placed(rows: Sequence[Sequence[Image.Image]], across: int, down: int = 10) -> Image.Image:
-    """Pictures in rows, with space between them; those of a column end at the same line."""
+def _placed(
+    rows: Sequence[Sequence[Image.Image]], across: int, down: int = 10, flush: int = 1
+) -> Image.Image:
+    """Pictures in rows, with space between them; columns are flush left (0) or right (1)."""
     widths = [max(row[c].width for row in rows if c < len(row)) for c in range(max(map(len, rows)))]
     heights = [max(picture.height for picture in row) for row in rows]
     size = sum(widths) + across * (len(widths) - 1), sum(heights) + down * (len(rows) - 1)
@@ -273,7 +279,7 @@ def _placed(rows: Sequence[Sequence[Image.Image]], across: int, down: int = 10) 
     for row, height in zip(rows, heights, strict=True):
         x = 0
         for picture, width in zip(row, widths, strict=False):
-            image.paste(picture, (x + width - picture.width, y))
+            image.paste(picture, (x + flush * (width - picture.width), y))
             x += width + across
         y += height + down
     return image
