@@ -57,6 +57,8 @@ def maximize(
         raise ValueError(f"value_range: (least, largest) is needed; got {value_range!r}.")
     if steps < 1:
         raise ValueError(f"steps: at least 1 is needed; got {steps}.")
+    if jitter is not None and jitter < 0:
+        raise ValueError(f"jitter: pixels, 0 or more, are needed; got {jitter}.")
     source = outputs.chosen(model, layer)
     wanted = outputs.numbers(filters, source.shape[-1], source.name)
     shape = _image_shape(model, size)

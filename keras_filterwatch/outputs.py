@@ -102,8 +102,8 @@ def fields(
     """Receptive fields: the rows and columns of the image that an output depends on.
 
     They are where the gradient of the outputs in one row, or one column, is not zero: right for
-    any network, since none of its layers needs to be known; taps of 0 read nothing. Several noisy images are looked at,
-    because a ReLU that is off hides what it reads.
+    any network, since none of its layers needs to be known. Several noisy images are looked at,
+    because a ReLU that is off hides what it reads. Taps of 0 read nothing.
 
     Args:
         model, layer: as for `maps`.

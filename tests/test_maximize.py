@@ -159,6 +159,7 @@ def two_inputs():
         (network, {"filters": [-1]}, r"0 to 2; got \[-1\]"),
         (network, {"filters": []}, r"0 to 2; got \[\]"),
         (network, {"steps": 0}, "steps: at least 1"),
+        (network, {"jitter": -1}, "jitter: pixels, 0 or more"),
         (network, {"value_range": (1, 0)}, r"\(least, largest\) is needed; got \(1, 0\)"),
         (two_inputs, {}, r"takes inputs of shapes \[\(9, 9, 1\), \(4,\)\]: one image is needed"),
         (

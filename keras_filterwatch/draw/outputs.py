@@ -82,10 +82,10 @@ def favourites(
     """The patches of the inputs that excite each filter most, strongest first.
 
     A row for each filter; under each patch what the filter returns for it. A patch is all that
-    the output depends on, its receptive field; white is what lies outside of the image. Each
-    input gives a filter one patch at most. A filter that is zero for all inputs is dead, and its
-    row stays empty. What the patches of a row share may be what the filter looks for (Zeiler and
-    Fergus, 2014), or what the inputs have most of: compare the rows.
+    the output depends on, its receptive field; where that goes beyond the image, there is
+    nothing. Each input gives a filter one patch at most. A filter that is zero for all inputs is
+    dead, and its row stays empty. What the patches of a row share may be what the filter looks
+    for (Zeiler and Fergus, 2014), or what the inputs have most of: compare the rows.
 
     Args:
         model: any Keras model that takes one image.
@@ -216,13 +216,13 @@ def _largest_patch(patches: Sequence[tuple[Array, slice, slice]]) -> tuple[int, 
 
 
 def _cut(pixels: Array, rows: slice, columns: slice, size: tuple[int, int]) -> Array:
-    """A patch, with white where it would go on outside of the image."""
+    """A patch, with the ground's grey where it would go on outside of the image."""
     patch = pixels[rows, columns]
     padding = [
         (missing, 0) if not part.start else (0, missing)
         for part, missing in zip((rows, columns), np.subtract(size, patch.shape[:2]), strict=True)
     ]
-    return np.pad(patch, [*padding, (0, 0)], constant_values=255)
+    return np.pad(patch, [*padding, (0, 0)], constant_values=canvas.GAP[0])
 
 
 def _trimmed(images: Array) -> Array:
