@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from keras_filterwatch.draw import canvas
+from keras_filterwatch.draw.sheet import MARKS
 from keras_filterwatch.kernels import Array
 
 MAX_INPUTS = 4  # that activation maps are drawn for
@@ -15,7 +16,6 @@ MAX_IMAGES = 64  # of `inputs`
 
 _SIDE = 64  # pixels, about, of an image or map
 _PER_COLUMN = 8  # rows of favourites
-_DEAD: canvas.Colour = (0, 0, 0)
 
 
 def activations(source: Any, inputs: Any = None, layer: Any = None) -> Image.Image:
@@ -62,12 +62,12 @@ def activations(source: Any, inputs: Any = None, layer: Any = None) -> Image.Ima
     negative = bool((shown < 0).any())
     notes = [
         "white is zero, red positive" + (", blue negative" if negative else ""),
-        _first(len(shown), count, "inputs"),
-        _first(shown.shape[-1], there_are, "filters"),
+        canvas.first(len(shown), count, "inputs"),
+        canvas.first(shown.shape[-1], there_are, "filters"),
     ]
     dead = f"{is_dead.sum()} of {there_are} dead"
     caption = [name, f"{there_are} outputs of {maps.shape[1]}x{maps.shape[2]}", dead]
-    legend = [(f"{dead}: zero for {_all(count)}", _DEAD)] if is_dead.any() else []
+    legend = [(f"{dead}: zero for {_all(count)}", MARKS["dead"])] if is_dead.any() else []
     bar = canvas.scale(limit, least=-limit if negative else 0.0)
     return canvas.page(_placed([[grid] for grid in grids], 10), caption, notes, bar, legend)
 
@@ -122,7 +122,7 @@ def favourites(
     for f, row, cut in zip(wanted, rows, patches, strict=False):
         cells = [_fitted(_cut(*patch, size), _SIDE) for patch in cut]
         values = [f"{value:.2g}" for _, _, value in row] or ["dead"]
-        frames = [] if row else [canvas.Frame(0, slice(0, k), _DEAD)]
+        frames = [] if row else [canvas.Frame(0, slice(0, k), MARKS["dead"])]
         cells += [blank] * (k - len(cells))
         grids.append(canvas.grid_of([cells], [str(f)], below=[values], frames=frames))
     columns = -(-len(grids) // _PER_COLUMN)
@@ -134,8 +134,8 @@ def favourites(
         f"the best patches of {_all(len(images), '')}",
     ]
     dead = sum(not row for row in rows)
-    legend = [(f"dead: zero for {_all(len(images))}", _DEAD)] if dead else []
-    notes = ["under each patch: the output", _first(len(rows), len(wanted), "filters")]
+    legend = [(f"dead: zero for {_all(len(images))}", MARKS["dead"])] if dead else []
+    notes = ["under each patch: the output", canvas.first(len(rows), len(wanted), "filters")]
     return canvas.page(_placed(ordered, 12, 2), caption, notes, legend=legend)
 
 
@@ -173,7 +173,7 @@ def inputs(
         canvas.grid_of([tiles[start : start + across]], below=[texts[start : start + across]])
         for start in range(0, len(tiles), across)
     ]
-    notes = [_first(len(shown), count, "images")]
+    notes = [canvas.first(len(shown), count, "images")]
     caption = [title, f"{count} images of {size} pixels"]
     return canvas.page(_placed([[grid] for grid in grids], 0, 2, flush=0), caption, notes)
 
@@ -188,7 +188,7 @@ def _grid_of_maps(maps: Array, limit: float, is_dead: Array) -> Image.Image:
     ]
     rows = [tiles[start : start + across] for start in range(0, filters, across)]
     frames = [
-        canvas.Frame(f // across, slice(f % across, f % across + 1), _DEAD)
+        canvas.Frame(f // across, slice(f % across, f % across + 1), MARKS["dead"])
         for f in np.flatnonzero(is_dead[:filters]).tolist()
     ]
     return canvas.grid_of(rows, [str(start) for start in range(0, filters, across)], frames=frames)
@@ -283,10 +283,6 @@ def _placed(
             x += width + across
         y += height + down
     return image
-
-
-def _first(shown: int, there_are: int, what: str) -> str:
-    return f"first {shown} of {there_are} {what}" if shown < there_are else ""
 
 
 def _all(count: int, every: str = "all ") -> str:
