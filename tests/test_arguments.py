@@ -29,6 +29,12 @@ import keras_filterwatch as fw
         ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
         ({"stop_on": "nosy", "rules": fw.default_rules()}, ValueError, "no rule is called 'nosy'"),
         ({"stop_on": "noisy", "rules": [fw.rules.diverged]}, ValueError, "there are .*diverged"),
+        (
+            {"images": "filmstrip"},
+            ValueError,
+            "no picture is called .filmstrip.; did you mean .film",
+        ),
+        ({"images": ["activations"]}, ValueError, "what units do for inputs: give probe=inputs"),
         ({"probe": 1}, TypeError, "probe: an array, a dataset or a generator of inputs is needed"),
     ],
 )
