@@ -71,6 +71,17 @@ def test_a_pattern_that_two_layers_make_together_is_found():
     assert correlation(found, wanted) > 0.9
 
 
+def test_jitter_does_not_matter_where_the_place_does_not():
+    """The energy of an image is the same wherever its pixels are."""
+    image = layers.Input((8, 8, 1))
+    energy = layers.Flatten()(layers.Multiply()([image, image]))
+    model = keras.Model(image, layers.Dense(1, kernel_initializer="ones", name="sum")(energy))
+    still, moved = (
+        fw.maximize(model, "sum", steps=10, value_range=(-1, 1), jitter=j) for j in (0, 3)
+    )
+    np.testing.assert_allclose(moved, still, atol=1e-4)
+
+
 def test_units_of_a_dense_layer_are_maximised_before_their_softmax():
     unit = gabor(9, 0.4)
     model = keras.Sequential(
