@@ -4,13 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import ImageDraw
+from pictures import BLACK, DARKEST_BLUE, DARKEST_RED, GREY, MAGENTA, WHITE
 
 import keras_filterwatch as fw
 from keras_filterwatch.draw import canvas
 
-WHITE, DARKEST_BLUE, DARKEST_RED = (255, 255, 255), (5, 48, 97), (103, 0, 31)
-MAGENTA, BLACK, GREY = (230, 0, 126), (0, 0, 0), (128, 128, 128)
 UP, DOWN = [[1.0, 1.0], [-1.0, -1.0]], [[-1.0, -1.0], [1.0, 1.0]]
 
 
@@ -45,20 +43,6 @@ def noise(*shape):
 
 def network(*parts, shape=(4, 5, 1)):
     return keras.Sequential([layers.Input(shape), *parts])
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """All text that goes into pictures."""
-    texts = []
-    original = ImageDraw.ImageDraw.text
-
-    def spy(self, place, text, *args, **kwargs):
-        texts.append(text)
-        return original(self, place, text, *args, **kwargs)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
-    return texts
 
 
 # templates

@@ -4,13 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import ImageDraw
+from pictures import DARKEST_BLUE, DARKEST_RED, SPACE, WHITE
 
 import keras_filterwatch as fw
 from keras_filterwatch import outputs
 from keras_filterwatch.draw import canvas
-
-WHITE, DARKEST_BLUE, DARKEST_RED = (255, 255, 255), (5, 48, 97), (103, 0, 31)
 
 
 def images(shape=(12, 12, 1), count=6):
@@ -27,20 +25,6 @@ def planted(kernel, bias=0.0, **options):
     layer.build((None, None, None, 1))
     layer.set_weights([kernel[:, :, np.newaxis], np.full(kernel.shape[-1], bias)])
     return layer
-
-
-@pytest.fixture
-def written(monkeypatch):
-    """All text that goes into pictures."""
-    texts = []
-    original = ImageDraw.ImageDraw.text
-
-    def spy(self, place, text, *args, **kwargs):
-        texts.append(text)
-        return original(self, place, text, *args, **kwargs)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
-    return texts
 
 
 def colours(image):
@@ -161,7 +145,7 @@ def test_a_map_goes_from_white_to_red_and_negative_values_are_blue():
     maps = np.zeros((1, 2, 2, 1))
     maps[0, 0, 0], maps[0, 1, 1] = 1, -1
     pixels = np.asarray(fw.draw.activations(maps))
-    top, left = np.argwhere((pixels == canvas.GAP).all(axis=-1))[0] + 4
+    top, left = np.argwhere((pixels == canvas.GAP).all(axis=-1))[0] + SPACE
     corners = [pixels[top + y, left + x] for y in (0, 40) for x in (0, 40)]
     assert [tuple(map(int, c)) for c in corners] == [DARKEST_RED, WHITE, WHITE, DARKEST_BLUE]
 
@@ -180,8 +164,8 @@ def test_maps_that_are_zero_for_all_inputs_are_dead(written):
     assert "3 of 32 dead: zero for all 6 inputs" in written
     pixels = np.asarray(image)
     top, left = np.argwhere((pixels == canvas.GAP).all(axis=-1))[0]
-    across = 64 + 4  # 4x4 outputs of 16 pixels each, and the space between them
-    framed = [c for c in range(16) if not pixels[top + 1, left + c * across + 30].any()]
+    across = 64 + SPACE  # 4x4 outputs of 16 pixels each, and the space between them
+    framed = [c for c in range(16) if not pixels[top + 3, left + c * across + 30].any()]
     assert framed == [3, 7]
 
 
@@ -232,8 +216,8 @@ def crosses(*places):
 def cells_in_row(image, count, side=63):
     """The first cells, on their grey ground: 3x3 pixels enlarged by 21, about 64."""
     pixels = np.asarray(image)
-    top, left = np.argwhere((pixels == canvas.GAP).all(axis=-1))[0] + 4
-    return [pixels[top : top + side, left + i * (side + 4) :][:, :side] for i in range(count)]
+    top, left = np.argwhere((pixels == canvas.GAP).all(axis=-1))[0] + SPACE
+    return [pixels[top : top + side, left + i * (side + SPACE) :][:, :side] for i in range(count)]
 
 
 def test_a_favourite_is_the_patch_that_the_filter_looks_for(written):
