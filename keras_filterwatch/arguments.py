@@ -57,9 +57,12 @@ def extra_metrics(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
     if not isinstance(metrics, Mapping):
         raise TypeError(f"metrics: a dict name -> function is needed; got {metrics!r}.")
     functions("metrics", metrics.values())
-    taken = sorted(set(metrics) & set(MEASURES))
+    taken = sorted(name for name in metrics if name.removesuffix("_per_filter") in MEASURES)
     if taken:
         raise ValueError(f"metrics: {taken} are scores already; choose other names.")
+    taken = sorted(set(metrics) & set(NAMES))
+    if taken:
+        raise ValueError(f"metrics: {taken} are pictures already; choose other names.")
     return dict(metrics)
 
 

@@ -25,6 +25,8 @@ import keras_filterwatch as fw
         ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function"),
         ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
         ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
+        ({"metrics": {"norm_per_filter": len}}, ValueError, "are scores already"),
+        ({"metrics": {"film": len}}, ValueError, r"metrics: \['film'\] are pictures already"),
         ({"stop_on": "nosy"}, ValueError, r"no rule is called 'nosy'; there are \['diverged', "),
         ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
         ({"stop_on": "nosy", "rules": fw.default_rules()}, ValueError, "no rule is called 'nosy'"),
