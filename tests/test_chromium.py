@@ -124,11 +124,12 @@ def pictures(browser):
 
 def test_pictures_are_shown_in_full_and_the_last_step_first(logs, browser, show, keep):
     show("images")
-    wait_until(browser, lambda: len(pictures(browser)) == 2, "two pictures")
+    wait_until(browser, lambda: len(pictures(browser)) == 3, "three pictures")
     keep("images")
     written = read(logs / "filterwatch")
     assert {tag: (step, width) for tag, (step, _, width) in pictures(browser).items()} == {
-        tag: (6, int(written[tag][-1][1][0])) for tag in ("kernels/00_first", "kernels/01_second")
+        tag: (6, int(written[tag][-1][1][0]))
+        for tag in ("film/00_first", "kernels/00_first", "kernels/01_second")
     }
 
 

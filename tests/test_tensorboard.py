@@ -56,7 +56,7 @@ def test_tags_are_measure_place_and_layer(run):
         for layer, scores in watch.history[-1].items()
         for measure in scores
     }
-    pictures = {"kernels/00_first", "kernels/01_second"}
+    pictures = {"kernels/00_first", "kernels/01_second", "film/00_first"}
     histograms = {f"norm_per_filter/{place}" for place in places.values()}
     histograms |= {"noise_per_filter/00_first", "noise_per_filter/01_second"}
     others = {"alarms", "alarm_count", CONFIG_SUMMARY_TAG}
