@@ -64,7 +64,7 @@ def evidence(
     shown = images[: min(MAX_INPUTS, fit.down)].astype(np.float64)
 
     pixels, range_ = _as_pictures(shown, fit)
-    rows = [[tiles.Tile(each, "input")] for each in pixels]
+    rows = [[tiles.Tile(each, f"input {i}")] for i, each in enumerate(pixels)]
     limits = []
     if of_units:
         limits.append(_add_maps(rows, shown, kernel.array, "unit", of_units, fit))
@@ -81,7 +81,7 @@ def evidence(
         LEFT_OUT,
     ]
     apart = [1, 1 + len(of_units)] if of_units and of_classes else [1]
-    grid = tiles.grid_of(rows, [str(i) for i in range(len(rows))], apart)
+    grid = tiles.grid_of(rows, apart=apart)
     return canvas.page(grid, chain_caption(source, chain), notes, tiles.scales(limits))
 
 
