@@ -204,23 +204,23 @@ def evidence() -> Image.Image:
 
 
 def activations() -> Image.Image:
-    """What the first layer returns for patches of photographs."""
-    return fw.draw.activations(photographs().model, photographs().x)
+    """What the first layer returns for patches; those before the ninth are dull."""
+    return fw.draw.activations(photographs().model, photographs().x[8:])
 
 
 def activations_digits() -> Image.Image:
-    """What the second layer returns for digits."""
-    return fw.draw.activations(digits().model, digits().x, "second")
+    """What the first layer returns for digits, behind its BatchNormalization and ReLU."""
+    return fw.draw.activations(digits().model, digits().x, "first")
 
 
 def favourites() -> Image.Image:
-    """The patches that excite each filter of the first layer most."""
-    return fw.draw.favourites(photographs().model, photographs().x)
+    """The patches that excite sixteen filters of the first layer most."""
+    return fw.draw.favourites(photographs().model, photographs().x, filters=range(16))
 
 
 def favourites_deeper() -> Image.Image:
-    """And those of eight filters of the second."""
-    return fw.draw.favourites(photographs().model, photographs().x, "second", range(8))
+    """And those of sixteen filters of the second."""
+    return fw.draw.favourites(photographs().model, photographs().x, "second", range(16))
 
 
 def maximize() -> Image.Image:

@@ -246,6 +246,13 @@ def test_what_lies_outside_of_the_image_is_grey_like_the_ground():
     assert taps[1] == [[0, 0, 0], [0, 128, 0], [0, 0, 0]]
 
 
+def test_a_row_that_runs_out_of_patches_goes_on_as_the_ground():
+    model = network(planted(CROSS[..., np.newaxis], activation="relu"))
+    x = np.concatenate([crosses((3, 4)), np.zeros((1, 12, 12, 1), "float32")])
+    _, missing = cells_in_row(fw.draw.favourites(model, x, k=2), 2)
+    assert (missing == canvas.GAP).all()  # white would look like a patch
+
+
 def test_each_input_gives_one_patch_at_most(written):
     model = network(planted(CROSS[..., np.newaxis], activation="relu"))
     x = crosses((3, 4), (8, 2)).max(axis=0, keepdims=True)  # two crosses in one image

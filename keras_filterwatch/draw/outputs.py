@@ -117,7 +117,7 @@ def favourites(
     pixels = _pixels(images)
     patches = [[(pixels[i], *fields[place]) for i, place, _ in row] for row in rows]
     size = _largest_patch([field for row in patches for field in row])
-    blank = _fitted(np.full((*size, 3), 255.0), _SIDE)
+    blank = _fitted(np.full((*size, 3), float(canvas.GAP[0])), _SIDE)  # no patch, no white one
     grids = []
     for f, row, cut in zip(wanted, rows, patches, strict=False):
         cells = [_fitted(_cut(*patch, size), _SIDE) for patch in cut]
