@@ -43,6 +43,14 @@ def test_deeper_layers_are_compared_by_window(written):
     assert sum(text.endswith("%") for text in written) == 9  # a 3x3 window has no more
 
 
+def test_a_picture_of_very_many_components_stays_bounded(written):
+    picture = fw.draw.components(
+        {"c": np.random.default_rng(0).standard_normal((16, 16, 1, 400))}, count=400
+    )
+    assert max(picture.size) <= 3000
+    assert any("components" in text and " of 256 " in text for text in written)  # 16x16 taps
+
+
 def test_weights_that_are_not_finite_have_no_components():
     with pytest.raises(ValueError, match="c has weights that are not finite"):
         fw.draw.components({"c": np.full((3, 3, 1, 4), np.nan)})

@@ -72,6 +72,12 @@ def test_nothing_to_show_is_said():
         fw.draw.film_strip([])
 
 
+@pytest.mark.parametrize("one", [{"c": flat(1)}, "model.keras", 3], ids=["kernels", "path", "3"])
+def test_one_source_is_no_history(one):
+    with pytest.raises(TypeError, match="several sources, oldest first, are needed; got one"):
+        fw.draw.film_strip(one)
+
+
 def test_layers_of_different_shapes_are_not_one_story():
     with pytest.raises(ValueError, match="shows one layer; kernels of the shapes"):
         fw.draw.film_strip([{"c": flat(1)}, {"c": flat(1, 2)}])

@@ -233,6 +233,13 @@ def test_a_favourite_is_the_patch_that_the_filter_looks_for(written):
     assert (second[size // 2 :: size, size // 2 :: size, 0] == np.where(CROSS > 0, 128, 0)).all()
 
 
+def test_very_many_favourites_fit_on_a_picture(written):
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 32))
+    model = network(planted(kernel))
+    assert fw.draw.favourites(model, images(count=40), k=60).width <= 2000
+    assert any("first 16 of 60 patches" in text for text in written)
+
+
 def test_what_lies_outside_of_the_image_is_grey_like_the_ground():
     x = np.zeros((2, 12, 12, 1), "float32")
     x[0, 0, 5], x[1, 6, 6] = 2, 1  # the first reads a row above the image

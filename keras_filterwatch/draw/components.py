@@ -35,21 +35,24 @@ def components(source: Any, layer: Any = None, count: int = 28) -> Image.Image:
     windows, what = _windows(kernel)
     if not np.isfinite(windows).all():
         raise ValueError(f"{kernel.name} has weights that are not finite: they have no components.")
-    patterns, shares = principal(windows.reshape(len(windows), -1), count)
-    patterns = patterns.reshape(-1, *windows.shape[1:])
     spatial, nth, thinned = canvas.thinned(kernel.spatial)
-    size, across, _ = canvas.layout(spatial, 60, least=2)
-    starts = range(0, len(patterns), min(_ACROSS, across))
+    size, across, down = canvas.layout(spatial, 60, least=2)
+    across = min(_ACROSS, across)
+    patterns, shares = principal(windows.reshape(len(windows), -1), count)
+    asked, patterns = len(patterns), patterns.reshape(-1, *windows.shape[1:])[: across * down]
+    shares = shares[: len(patterns)]
+    starts = range(0, len(patterns), across)
     tiles = [canvas.tile(each[nth], float(np.abs(each).max()) or 1.0, size) for each in patterns]
     grid = canvas.grid_of(
-        [tiles[i : i + starts.step] for i in starts],
+        [tiles[i : i + across] for i in starts],
         [str(i + 1) for i in starts],
-        captions=[[f"{share:.1%}" for share in shares[i : i + starts.step]] for i in starts],
+        captions=[[f"{share:.1%}" for share in shares[i : i + across]] for i in starts],
     )
     caption = [kernel.name, f"principal components of {what}"]
     notes = [
         f"below: share of the variance, {shares.sum():.0%} in all",
         "each on its own scale",
+        canvas.first(len(patterns), asked, "components"),
         thinned,
     ]
     return canvas.page(grid, caption, notes)

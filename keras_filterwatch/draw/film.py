@@ -1,7 +1,7 @@
 """Kernels of many steps in, one picture out: how the filters of a layer came to be."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,8 +32,12 @@ def film_strip(sources: Iterable[Any], layer: Any = None, *, unit: str = "epoch"
         unit: what a step is, for the caption.
 
     Raises:
-        ValueError: nothing to draw, or kernels of different shapes.
+        TypeError, ValueError: not several sources, nothing to draw, or kernels of different shapes.
     """
+    if isinstance(sources, Mapping | str) or not isinstance(sources, Iterable):
+        raise TypeError(
+            f"film_strip: several sources, oldest first, are needed; got one, {sources!r:.80}."
+        )
     film = Film()
     for place, source in enumerate(sources):
         snapshot = snapshot_of(source, layer)

@@ -12,6 +12,7 @@ from keras_filterwatch.kernels import Array
 
 MAX_INPUTS = 4  # that activation maps are drawn for
 MAX_FILTERS = 32  # maps beside an input, and rows of favourites
+MAX_PATCHES = 16  # favourites in a row
 MAX_IMAGES = 64  # of `inputs`
 
 _SIDE = 64  # pixels, about, of an image or map
@@ -92,7 +93,7 @@ def favourites(
         inputs: what `model.predict` takes; the first 256 are searched. More show more.
         layer: a name, a pattern or a layer; None for the first with a window larger than 1.
         filters: which ones; None for the first 32.
-        k: patches in a row.
+        k: patches in a row, 16 at most.
 
     Raises:
         TypeError, ValueError: no such layer or filter, outputs without image axes, or inputs that
@@ -111,6 +112,7 @@ def favourites(
             "is needed."
         )
     wanted = outputs.numbers(filters, maps.shape[-1], name)
+    asked, k = k, min(k, len(images), MAX_PATCHES)
     rows = [_strongest(maps[..., f], k) for f in wanted[:MAX_FILTERS]]
     places = sorted({place for row in rows for _, place, _ in row})
     fields = dict(zip(places, outputs.fields(model, layer, given, places), strict=True))
@@ -125,7 +127,7 @@ def favourites(
         frames = [] if row else [canvas.Frame(0, slice(0, k), MARKS["dead"])]
         cells += [blank] * (k - len(cells))
         grids.append(canvas.grid_of([cells], [str(f)], below=[values], frames=frames))
-    columns = -(-len(grids) // _PER_COLUMN)
+    columns = min(-(-len(grids) // _PER_COLUMN), canvas.WIDEST // (grids[0].width + 12))
     deep = -(-len(grids) // columns)
     ordered = [grids[start::deep] for start in range(deep)]
     caption = [
@@ -135,7 +137,11 @@ def favourites(
     ]
     dead = sum(not row for row in rows)
     legend = [(f"dead: zero for {_all(len(images))}", MARKS["dead"])] if dead else []
-    notes = ["under each patch: the output", canvas.first(len(rows), len(wanted), "filters")]
+    notes = [
+        "under each patch: the output",
+        canvas.first(len(rows), len(wanted), "filters"),
+        canvas.first(k, asked, "patches"),
+    ]
     return canvas.page(_placed(ordered, 12, 2), caption, notes, legend=legend)
 
 
