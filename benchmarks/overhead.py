@@ -1,0 +1,178 @@
+"""What watching costs, beside `keras.callbacks.TensorBoard` and a plain pass over the weights.
+
+`python benchmarks/overhead.py` prints a line for each aim, on TensorFlow, all measured side by side
+in one run; `python benchmarks/overhead.py resnet import` only these.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+import keras
+import numpy as np
+from keras import layers
+
+import keras_filterwatch as fw
+from keras_filterwatch import extraction
+
+EPOCHS, ROUNDS = 4, 5
+
+
+def seconds(task: Callable[[], object]) -> float:
+    """How long it takes once."""
+    started = time.perf_counter()
+    task()
+    return time.perf_counter() - started
+
+
+def waits(model: keras.Model, *callbacks: Any, epochs: int = EPOCHS) -> list[list[float]]:
+    """For each callback, how long training waits at the end of each epoch; they take turns."""
+    for callback in callbacks:
+        callback.set_params({"steps": 1, "epochs": epochs})
+        callback.set_model(model)
+        callback.on_train_begin()
+    found: list[list[float]] = [[] for _ in callbacks]
+    for epoch in range(epochs):
+        for callback, times in zip(callbacks, found, strict=True):
+            callback.on_epoch_begin(epoch)
+            times.append(seconds(partial(callback.on_epoch_end, epoch, {"loss": 1.0})))
+    for callback in callbacks:
+        callback.on_train_end()
+    return found
+
+
+def size_of(directory: Path) -> int:
+    """Bytes in all files below."""
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+
+
+def report(what: str, measured: str, aim: str) -> None:
+    """One line, at once."""
+    print(f"{what:52} {measured:>28}   aim {aim}", flush=True)
+
+
+def resnet(directory: Path) -> None:
+    """ResNet50 beside Keras's callback, and scores beside plain passes."""
+    model = application("ResNet50")
+    watch = fw.FilterWatch(directory / "watch")
+    tensorboard = keras.callbacks.TensorBoard(
+        directory / "keras", histogram_freq=1, write_images=True, write_graph=False
+    )
+    ours, keras_own = waits(model, watch, tensorboard)
+    ratio = median(a / b for a, b in zip(ours[1:], keras_own[1:], strict=True))
+    report("ResNet50: training waits, per epoch", f"{median(ours[1:]):.2f} s", "")
+    report("ResNet50: of Keras's callback", f"1/{1 / ratio:.1f}", "1/30")
+    report(
+        "ResNet50: events per epoch",
+        f"{size_of(directory / 'watch') / (EPOCHS + 1) / 1000:.0f} kB",
+        "600 kB",
+    )
+    report("ResNet50: scores alone", f"{passes(model):.1f} plain passes", "8")
+
+
+def passes(model: keras.Model) -> float:
+    """The time that scores take, over that of a sum of squares of all kernels."""
+    snapshot = extraction.find(model).read(0)
+    before = snapshot.copied()
+
+    def plain() -> float:
+        return sum(float(np.square(kernel.array).sum()) for kernel in snapshot.kernels)
+
+    def scores() -> object:
+        return fw.score(snapshot, first=before, previous=before)
+
+    rounds = [(seconds(scores), seconds(plain)) for _ in range(ROUNDS + 1)][1:]
+    return median(scoring / passing for scoring, passing in rounds)
+
+
+def vgg(directory: Path) -> None:
+    """VGG16, which Keras's callback does not survive on 24 GB."""
+    model = application("VGG16")
+    weights = sum(int(np.prod(weight.shape)) * 4 for weight in model.weights)
+    tracemalloc.start()
+    (ours,) = waits(model, fw.FilterWatch(directory / "vgg"), epochs=2)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    (ours,) = waits(model, fw.FilterWatch(directory / "vgg"), epochs=3)
+    report("VGG16: training waits, per epoch", f"{median(ours[1:]):.2f} s", "1.5 s")
+    report("VGG16: extra memory", f"{most / weights:.2f} x the weights", "2")
+
+
+def long(directory: Path) -> None:
+    """Epoch 1,000 against epoch 2."""
+    model = keras.Sequential(
+        [layers.Input((32, 32, 3)), layers.Conv2D(32, 5), layers.Conv2D(32, 3)]
+    )
+    tracemalloc.start()
+    watch = fw.FilterWatch(directory / "long")
+    memory = []
+    times = []
+    for _ in range(2):
+        times += waits(model, watch, epochs=500)[0]
+        memory.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    ratio = median(times[-20:]) / median(times[1:21])
+    report("epoch 1,000 over epoch 2: time", f"{ratio:.2f}", "1")
+    grown = (memory[1] - memory[0]) / 500
+    report("memory kept per epoch (two layers, 64 filters)", f"{grown / 1000:.1f} kB", "bounded")
+
+
+def imports(_: Path) -> None:
+    """Importing the metrics alone."""
+    started = "import time; t = time.perf_counter(); import keras_filterwatch.metrics, sys; "
+    code = started + "print(time.perf_counter() - t, 'keras' in sys.modules)"
+    ran = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(ROUNDS)
+    ]
+    took = median(float(each.stdout.split()[0]) for each in ran)
+    report("import of keras_filterwatch.metrics", f"{1000 * took:.0f} ms", "150 ms, no Keras")
+
+
+def sizes(_: Path) -> None:
+    """Cost of the scores over the number of parameters."""
+    for filters in (32, 64, 128, 256, 512, 1024):
+        kernels = {
+            f"layer{i}": np.random.default_rng(i).standard_normal(
+                (3, 3, filters, filters), "float32"
+            )
+            for i in range(4)
+        }
+        count = sum(kernel.size for kernel in kernels.values())
+        took = min(seconds(lambda given=kernels: fw.score(given)) for _ in range(3))
+        report(
+            f"scores of {count / 1e6:.1f} M weights",
+            f"{1e9 * took / count:.1f} ns a weight",
+            "level",
+        )
+
+
+def application(name: str) -> keras.Model:
+    """One of Keras's own, with random weights."""
+    model = getattr(keras.applications, name)(weights=None)
+    model.compile("sgd", "mse")
+    return model
+
+
+TASKS = {"resnet": resnet, "vgg": vgg, "long": long, "import": imports, "sizes": sizes}
+
+
+def main() -> None:
+    """Measures what the command line names, or all."""
+    for name in sys.argv[1:] or TASKS:
+        with tempfile.TemporaryDirectory() as directory:
+            TASKS[name](Path(directory))
+
+
+if __name__ == "__main__":
+    main()
