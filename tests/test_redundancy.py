@@ -168,3 +168,32 @@ def test_chance_makes_copies_in_at_most_a_twentieth_of_layers(shape, layers, dra
     layer = {"normal": random.standard_normal, "uniform": lambda s: random.uniform(-1, 1, s)}
     hits = sum(any(found(layer[draw](shape)).values()) for _ in range(layers))
     assert hits <= 0.05 * layers
+
+
+def of_length_1(array):
+    flat = array.reshape(-1, array.shape[-1])
+    return flat / np.linalg.norm(flat, axis=0)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 3, 2), (5, 5, 1), (4, 4, 3), (2, 3, 2), (7, 2), (3, 3, 3, 2)]
+)
+def test_no_pose_is_more_alike_than_the_bound_that_rules_filters_out(shape):
+    spatial = shape[:-1]
+    turns = redundancy.poses(spatial)
+    random = np.random.default_rng(0).standard_normal((*shape, 12))
+    order, flips = turns[-1]
+    random[..., 1] = np.flip(random[..., 0].transpose(*order, len(spatial)), flips)  # a copy
+    flat = of_length_1(random)
+    bound = redundancy._highest_cosines(flat, shape, {order for order, _ in turns})
+    for order, flips in turns:
+        turned = np.flip(random.transpose(*order, len(spatial), len(shape)), flips)
+        cosines = of_length_1(turned).T @ flat
+        np.fill_diagonal(cosines, 0)
+        assert (cosines <= bound).all()
+
+
+def test_the_bound_rules_out_wide_random_filters():
+    flat = of_length_1(np.random.default_rng(0).uniform(-1, 1, (3, 3, 128, 64)))
+    orders = {order for order, _ in redundancy.poses((3, 3))}
+    assert redundancy._highest_cosines(flat, (3, 3, 128), orders).max() < 0.9

@@ -18,6 +18,7 @@ _MOST = 512  # filters that are compared: the work grows with the square of thei
 _COPY = 0.9  # cosine of a copy; in narrow filters, where chance comes that far, more is needed
 _CHANCE = 0.03  # share of layers in which chance makes a pair: of uniform filters, nearly .05
 _NUMBERS, _ROWS = 2**17, 256  # weights read at once, and how many of each filter at least
+_SINGLE = 1e-4  # more than single precision loses in a product of profiles
 _ROUNDING = 1e-12  # eigenvalues below this share of the largest are rounding noise
 
 Pose: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # the order of axes, those to flip
@@ -158,10 +159,10 @@ def _turned_copies(
     """Which filters `(filters, filters)` are alike in another pose than their own."""
     count = compared.flat.shape[1]
     found = np.zeros((count, count), bool)
-    bound = _highest_cosines(compared, shape)
+    flat = compared.flat.astype(np.float64) / np.sqrt(np.diag(compared.gram))
+    bound = _highest_cosines(flat, shape, {order for order, _ in turns})
     some = np.flatnonzero((bound > limit).any(axis=1))
-    flat = compared.flat[:, some].T.astype(np.float64)
-    flat /= np.sqrt(np.diag(compared.gram))[some, np.newaxis]
+    flat = flat.T[some]
     windows = flat.reshape(len(some), *shape)
     for order, flips in turns:
         turned = windows.transpose(0, *(o + 1 for o in order), len(shape))
@@ -171,24 +172,31 @@ def _turned_copies(
     return found
 
 
-def _highest_cosines(compared: Comparison, shape: tuple[int, ...]) -> Floats:
+def _highest_cosines(flat: Floats, shape: tuple[int, ...], orders: set[tuple[int, ...]]) -> Floats:
     """What the cosine of two filters cannot exceed in any pose, 0 on the diagonal.
 
-    Turning moves weights only within the orbit of their tap, so that the norms of the orbits bound
-    the cosine: in wide layers this rules nearly all filters out.
+    Of filters of length 1, `(taps * channels, filters)`. In even and odd parts along each axis,
+    mirroring only changes signs, and turning exchanges what the orders of the axes exchange: the
+    norms of these groups bound the cosine, which in wide layers rules nearly all filters out.
     """
-    orbits, place = np.unique(_orbits(shape[:-1]), return_inverse=True)
-    squares = np.zeros((len(orbits), shape[-1], compared.flat.shape[1]))
-    for tap, weights in zip(place, compared.flat.reshape(len(place), shape[-1], -1), strict=True):
-        squares[tap] += np.square(weights.astype(np.float64))
-    profile = np.sqrt(squares.reshape(-1, squares.shape[-1]) / np.diag(compared.gram))
-    bound = profile.T @ profile
+    spatial, channels, count = shape[:-1], shape[-1], flat.shape[1]
+    parts = flat.reshape(*shape, count)
+    for axis, size in enumerate(spatial):
+        parts = np.moveaxis(np.tensordot(_even_and_odd(size), parts, (1, axis)), 0, axis)
+    places = np.arange(math.prod(spatial)).reshape(spatial)
+    first = np.min([places, *(places.transpose(order) for order in orders)], axis=0)
+    groups, group = np.unique(first, return_inverse=True)
+    squares = np.zeros((len(groups), channels, count))
+    for place, weights in zip(group.ravel(), parts.reshape(-1, channels, count), strict=True):
+        squares[place] += np.square(weights)
+    profile = np.sqrt(squares.reshape(-1, count), dtype=np.float32)
+    bound = (profile.T @ profile).astype(np.float64) + _SINGLE
     np.fill_diagonal(bound, 0)
     return bound
 
 
-def _orbits(spatial: tuple[int, ...]) -> Array:
-    """For each tap, flat, the first of those that turning and mirroring brings it to."""
-    taps = np.arange(math.prod(spatial)).reshape(spatial)
-    turned = [np.flip(taps.transpose(order), flips) for order, flips in poses(spatial)]
-    return np.asarray(np.min([taps, *turned], axis=0).ravel())
+def _even_and_odd(size: int) -> Floats:
+    """The orthogonal matrix that takes an axis to its even parts, its middle and its odd parts."""
+    one, half = np.eye(size), size // 2
+    even, odd = (one + one[::-1])[:half], (one - one[::-1])[:half]
+    return np.concatenate([even / math.sqrt(2), one[half : size - half], odd / math.sqrt(2)])
