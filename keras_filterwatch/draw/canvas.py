@@ -76,6 +76,15 @@ def tile(window: Array, limit: float, size: int) -> Pixels:
     return window_tile(window[..., 0], limit, size)
 
 
+def tiles(windows: Array, limit: float, size: int) -> list[Pixels]:
+    """The tiles of windows `(many, *spatial, channels)`, in one go where they are 2-D."""
+    if windows.ndim != 4:
+        return [tile(window, limit, size) for window in windows]
+    coloured = windows.shape[-1] == 3
+    pixels = in_colour(windows, limit) if coloured else blue_to_red(windows[..., 0], limit)
+    return list(pixels.repeat(size, axis=1).repeat(size, axis=2))
+
+
 def window_tile(window: Array, limit: float, size: int) -> Pixels:
     """One spatial window, blue to red; the depths of a 3-D window stand side by side."""
     if window.ndim == 1:
@@ -147,15 +156,16 @@ def grid_of(
     top = 16 if above else 0
     down, across = height + SPACE + (SPACE + 13 if captions else 0), width + SPACE
     ground = (across * len(rows[0]) + SPACE, down * len(rows) + SPACE)
-    size = (indent + ground[0], top + ground[1] + 14 * len(below))
-    image = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(image)
+    size = (top + ground[1] + 14 * len(below), indent + ground[0])
+    pixels = np.full((*size, 3), PAPER, np.uint8)
     for r, cells in enumerate(rows):
-        y = top + r * down
-        end = (indent + across * len(cells) + SPACE - 1, y + height + 2 * SPACE - 1)
-        draw.rectangle((indent, y, *end), fill=GAP)
+        y, end = top + r * down, indent + across * len(cells) + SPACE
+        pixels[y : y + height + 2 * SPACE, indent:end] = GAP
         for c, cell in enumerate(cells):
-            image.paste(Image.fromarray(cell), (indent + SPACE + c * across, y + SPACE))
+            x = indent + SPACE + c * across
+            pixels[y + SPACE :, x:][:height, :width] = cell
+    image = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(image)
     for frame in frames:
         x, y = indent + SPACE + frame.cells.start * across, top + SPACE + frame.row * down
         end = (indent + frame.cells.stop * across + 2, y + height + 2)
@@ -248,7 +258,9 @@ def write(
     draw = ImageDraw.Draw(mask)
     for place, text in zip(places, texts, strict=True):
         draw.text(place, text, 255, font, anchor)
-    image.paste(INK, None, mask.point(lambda level: level // 32 * 255 // 7))
+    box = mask.getbbox()  # pasting all of a large picture takes long
+    if box:
+        image.paste(INK, box, mask.crop(box).point(lambda level: level // 32 * 255 // 7))
 
 
 def _lines(parts: Sequence[str], font: Font, width: int) -> list[str]:

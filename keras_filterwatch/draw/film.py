@@ -84,7 +84,7 @@ class Film:
         size, _, _ = canvas.layout(spatial, 48, least=2)
         windows = _windows([look.weights for look in self._looks], is_whole(self._kernel))
         limit = canvas.limit_of(windows)
-        rows = [[canvas.tile(each, limit, size) for each in row] for row in windows]
+        rows = [canvas.tiles(row, limit, size) for row in windows]
         steps = [look.step for look in self._looks]
         below = [[str(step) for step in steps], [f"{look.noise:.2f}" for look in self._looks]]
         grid = canvas.grid_of(rows, [str(f) for f in range(len(rows))], below=below)

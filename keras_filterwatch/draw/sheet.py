@@ -105,7 +105,7 @@ def _sheet(
     places = places[: min(MAX_FILTERS, across * down)]
     weights = np.moveaxis(kernel.array[nth][..., places], -1, 0).astype(np.float64)
     limit = canvas.limit_of(weights)
-    tiles = [canvas.tile(each, limit, size) for each in weights]
+    tiles = canvas.tiles(weights, limit, size)
     grid = canvas.grid_of(
         _rows(tiles, across),
         [] if numbered else [str(place) for place in places[::across]],
@@ -139,7 +139,7 @@ def _matrix(kernel: Kernel, head: list[str], places: Array, marks: list[str]) ->
     limit = canvas.limit_of(weights)
     grid = canvas.grid_of(
         [
-            [canvas.window_tile(weights[..., c, f], limit, size) for c in range(len(strongest))]
+            canvas.tiles(np.moveaxis(weights[..., f], -1, 0)[..., np.newaxis], limit, size)
             for f in range(len(places))
         ],
         [str(place) for place in places],
