@@ -33,7 +33,7 @@ def take(probe: Any) -> Any:
     if isinstance(probe, tuple):
         probe = keras.utils.unpack_x_y_sample_weight(probe)[0]
     if isinstance(probe, list | dict) or _is_array(probe):
-        return _checked(keras.tree.map_structure(lambda part: np.asarray(part[:_INPUTS]), probe))
+        return _checked(keras.tree.map_structure(lambda part: np.array(part[:_INPUTS]), probe))
     if isinstance(probe, keras.utils.PyDataset):
         probe = map(probe.__getitem__, range(probe.num_batches or 1))
     if not isinstance(probe, Iterable):

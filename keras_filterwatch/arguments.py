@@ -43,6 +43,8 @@ def pictures(images: bool | str | Iterable[str], probed: bool) -> tuple[str, ...
     """Names of the pictures wanted."""
     if isinstance(images, bool):
         return USUAL if images else ()
+    if not isinstance(images, Iterable):
+        raise TypeError(f"images: True, False or names of pictures are needed; got {images!r}.")
     wanted = (images,) if isinstance(images, str) else tuple(images)
     for name in wanted:
         if name not in NAMES:

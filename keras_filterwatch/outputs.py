@@ -30,6 +30,7 @@ def chosen(model: keras.Model, layer: Any = None) -> Source:
             f"model {model.name!r} has no layer with a kernel whose outputs can be heard; "
             f"there are {[source.name for source in watched.sources]}."
         )
+    sources = [source for source in sources if source.name == layer] or sources
     return next((source for source in sources if source.has_window), sources[0])
 
 

@@ -58,7 +58,7 @@ class Album:
             }
             if place == 0:
                 tasks["film"] = partial(self._add_to_film, scores, kernel)
-            if kernel.layer_type == "Dense" and len(kernel.spatial) == 2:
+            if "Conv" not in kernel.layer_type and len(kernel.spatial) == 2:
                 tasks["templates"] = partial(draw.templates, snapshot, layer)
                 tasks["paths"] = partial(draw.class_paths, snapshot)
             if "Conv" in kernel.layer_type and len(kernel.spatial) == 2:

@@ -36,6 +36,7 @@ import keras_filterwatch as fw
             ValueError,
             "no picture is called .filmstrip.; did you mean .film",
         ),
+        ({"images": None}, TypeError, "True, False or names of pictures are needed; got None"),
         ({"images": ["activations"]}, ValueError, "what units do for inputs: give probe=inputs"),
         ({"probe": 1}, TypeError, "probe: an array, a dataset or a generator of inputs is needed"),
     ],

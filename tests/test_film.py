@@ -58,6 +58,14 @@ def test_long_histories_keep_sixteen_columns_even_in_log_time():
     assert max(gaps) < 2 * math.log1p(1000) / 15  # at most twice what even ones would be
 
 
+def test_the_same_step_again_takes_the_place_of_the_first_look():
+    looks = [
+        fw.Snapshot(step, (fw.Kernel("c", "", flat(level)),))
+        for step, level in ((0, 0), (4, -1), (4, 1))
+    ]
+    assert colours(fw.draw.film_strip(looks), 2) == [WHITE, DARKEST_RED]
+
+
 def test_a_short_history_keeps_all():
     assert kept(range(5), 16) == [0, 1, 2, 3, 4]
 

@@ -316,3 +316,10 @@ def test_margins_that_are_flat_in_all_images_are_trimmed(written):
 def test_images_that_cannot_be_drawn_are_refused(given, labels, message):
     with pytest.raises(ValueError, match=message):
         fw.draw.inputs(given, labels)
+
+
+def test_a_layer_of_exactly_this_name_comes_before_nested_ones():
+    image = layers.Input((12, 12, 1))
+    block = keras.Sequential([layers.Conv2D(2, 3, name="conv")], name="block")
+    model = keras.Model(image, layers.Conv2D(5, 3, name="conv")(block(image)))
+    assert outputs.maps(model, "conv", images()).shape[-1] == 5

@@ -72,6 +72,8 @@ class Film:
         _, across, down = canvas.layout(spatial, 48, least=2)
         drawn = kernel.array[nth][..., : min(ROWS, down)]
         weights = np.moveaxis(drawn, -1, 0).astype(np.float32)  # a copy
+        if self._looks and self._looks[-1].step == step:  # the same look, again
+            self._looks.pop()
         self._looks.append(_Look(step, weights, score))
         stay = kept([look.step for look in self._looks], min(COLUMNS, across))
         self._looks = [self._looks[i] for i in stay]

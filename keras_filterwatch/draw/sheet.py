@@ -80,7 +80,7 @@ def chosen(snapshot: Snapshot, source: Any, layer: Any) -> Kernel:
     if name is not None and name not in names:
         raise ValueError(f"no kernel is called {name!r}; {nearest(name, names)}.")
     wanted = [kernel for kernel in snapshot.kernels if name in (None, kernel.name)]
-    for kernel in wanted:
+    for kernel in [each for each in wanted if each.name == layer] or wanted:
         if kernel.has_window:
             return kernel
     raise ValueError(
