@@ -115,6 +115,7 @@ def fields(
         For each place, the slices of rows and of columns, cut off where the image ends.
     """
     places = list(places)
+    images = keras.tree.flatten(images)[0]
     source = chosen(model, layer)
     shape = units(model, source, images[:1]).shape[1:]
     pull = pullback(model, source, linear=True)

@@ -323,3 +323,14 @@ def test_a_layer_of_exactly_this_name_comes_before_nested_ones():
     block = keras.Sequential([layers.Conv2D(2, 3, name="conv")], name="block")
     model = keras.Model(image, layers.Conv2D(5, 3, name="conv")(block(image)))
     assert outputs.maps(model, "conv", images()).shape[-1] == 5
+
+
+@pytest.mark.parametrize("wrap", [lambda x: [x], lambda x: {"image": x}], ids=["list", "dict"])
+def test_favourites_of_one_image_in_a_list_or_dict_are_drawn(wrap):
+    image = layers.Input((12, 12, 1), name="image")
+    layer = layers.Conv2D(2, 3, name="conv")
+    given = wrap(image)
+    model = keras.Model(given, layer(image))
+    assert (
+        fw.draw.favourites(model, wrap(images())).size == fw.draw.favourites(model, images()).size
+    )
