@@ -90,9 +90,8 @@ class Probe:
     def measure(self) -> dict[str, Outputs]:
         """Kernel name -> what its units do now; kernels without outputs of their own are absent."""
         totals: Sums = {}
-        for of_batch in [
-            self._run(batch) for batch in batches(self._inputs)
-        ]:  # all run before one is waited for
+        runs = [self._run(batch) for batch in batches(self._inputs)]  # before one is waited for
+        for of_batch in runs:
             for name, sums in of_batch.items():
                 parts = [np.asarray(ops.convert_to_numpy(part), np.float64) for part in sums]
                 totals[name] = _added(totals.get(name), parts)

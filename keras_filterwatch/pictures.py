@@ -51,6 +51,7 @@ class Album:
     ) -> Iterator[tuple[str, str, Task]]:
         """For each picture its name, its layer, and what draws it."""
         kernels = {k.name: k for k in snapshot.kernels if k.name in self.layers}
+        templated = [k.name for k in kernels.values() if _reads_image(k)]
         for place, (layer, kernel) in enumerate(kernels.items()):
             tasks: dict[str, Task] = {
                 "kernels": partial(draw.filters, snapshot, layer, scores=scores),
@@ -58,8 +59,9 @@ class Album:
             }
             if place == 0:
                 tasks["film"] = partial(self._add_to_film, scores, kernel)
-            if "Conv" not in kernel.layer_type and len(kernel.spatial) == 2:
+            if layer in templated:
                 tasks["templates"] = partial(draw.templates, snapshot, layer)
+            if layer in templated[:1]:  # where the path begins
                 tasks["paths"] = partial(draw.class_paths, snapshot)
             if "Conv" in kernel.layer_type and len(kernel.spatial) == 2:
                 tasks["activations"] = partial(draw.activations, model, probe, layer)
@@ -72,6 +74,11 @@ class Album:
         noise = scores[kernel.name].get("noise", np.nan)
         self._film.add(scores.step, kernel, noise)
         return self._film.picture(self._unit)
+
+
+def _reads_image(kernel: Kernel) -> bool:
+    """Whether it is that of a Dense layer, or one like it, behind a flattened image."""
+    return "Conv" not in kernel.layer_type and len(kernel.spatial) == 2
 
 
 def _spread(names: list[str], most: int) -> list[str]:

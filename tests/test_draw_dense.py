@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 from pictures import BLACK, DARKEST_BLUE, DARKEST_RED, GREY, MAGENTA, WHITE
+from pictures import one_pixel_per_tap as colours
 
 import keras_filterwatch as fw
 from keras_filterwatch.draw import canvas
@@ -21,15 +22,6 @@ def tiles(image, size, outline=canvas.GAP):
         frame = lines[y : y + height + 2, x : x + width + 2]
         if frame[[0, -1]].all() and frame[:, [0, -1]].all():
             yield pixels[y + 1 : y + 1 + height, x + 1 : x + 1 + width]
-
-
-def colours(tile, shape):
-    """The colours of a tile, after checking that each weight is one square of one colour."""
-    height, width = shape
-    side = tile.shape[0] // height, tile.shape[1] // width
-    squares = tile.reshape(height, side[0], width, side[1], 3)
-    assert (squares == squares[:, :1, :, :1]).all()
-    return [[tuple(map(int, squares[y, 0, x, 0])) for x in range(width)] for y in range(height)]
 
 
 def grey(*units):

@@ -4,7 +4,9 @@ import io
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
+from pictures import cells
 from PIL import Image
 from viewer import read
 
@@ -82,6 +84,17 @@ def test_probe_inputs_show_what_the_filters_do(tmp_path):
 def test_the_film_has_a_column_for_each_look(tmp_path):
     points = written(convolutions(), tmp_path, epochs=3)["film/00_conv0"]
     assert [step for step, _ in points] == [0, 1, 2, 3]
-    widths = [Image.open(io.BytesIO(value[2])).width for _, value in points]
-    assert widths == sorted(widths)
-    assert widths[0] < widths[-1] or len(set(widths)) == 1
+    films = [Image.open(io.BytesIO(value[2])).convert("RGB") for _, value in points]
+    filters = 4
+    columns = [len(list(cells(film, 4, (48, 48)))) / filters for film in films]
+    assert columns == [1, 2, 3, 4]
+
+
+def test_two_dense_layers_that_read_the_image_have_one_picture_of_paths(tmp_path):
+    image = layers.Input((SIDE, SIDE, 3))
+    flat = layers.Flatten()(image)
+    both = [layers.Dense(4, name=name)(flat) for name in ("left", "right")]
+    head = layers.Dense(2, name="head")(layers.Add()(both))
+    with pytest.warns(UserWarning, match="could not draw paths of left") as warned:
+        written(keras.Model(image, head), tmp_path, images=["paths"])
+    assert not [each for each in warned if "paths of right" in str(each.message)]

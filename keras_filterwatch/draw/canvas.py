@@ -267,15 +267,21 @@ def _lines(parts: Sequence[str], font: Font, width: int) -> list[str]:
     """Parts joined to lines that fit."""
     lines = [""]
     for part in filter(None, parts):
-        while font.getlength(part) > width:  # a long name keeps its start and its end
-            middle = len(part) // 2
-            part = f"{part[: middle - 2]}…{part[middle + 2 :]}"
+        part = shortened(part, font, width)
         longer = f"{lines[-1]}   {part}" if lines[-1] else part
         if font.getlength(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(part)
     return [line for line in lines if line]
+
+
+def shortened(text: str, font: Font, width: int) -> str:
+    """A text that fits: a long one keeps its start and its end."""
+    while font.getlength(text) > width:
+        middle = len(text) // 2
+        text = f"{text[: middle - 1]}…{text[middle + 2 :]}"
+    return text
 
 
 @cache

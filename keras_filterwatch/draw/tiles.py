@@ -128,12 +128,12 @@ def grid_of(
     font = canvas.font_of(_FONT)
     tiles = [tile for row in rows for tile in row]
     height, width = tiles[0].pixels.shape[:2]
-    above = [_shortened(tile.above, font, _WIDEST_TEXT) for tile in tiles]
-    below = [_shortened(tile.below, font, _WIDEST_TEXT) for tile in tiles]
+    above = [canvas.shortened(tile.above, font, _WIDEST_TEXT) for tile in tiles]
+    below = [canvas.shortened(tile.below, font, _WIDEST_TEXT) for tile in tiles]
     wide = max(width, *(int(font.getlength(text)) + 1 for text in above + below)) + _GAP
     over = _LINE * any(above) + 1
     high = over + height + _LINE * any(below) + _GAP
-    left = [_shortened(label, font, _WIDEST_LABEL) for label in left]
+    left = [canvas.shortened(label, font, _WIDEST_LABEL) for label in left]
     indent = max((int(font.getlength(label)) + _GAP for label in left), default=0)
     corners = [
         indent + c * wide + (wide - _GAP - width) // 2 + 1 + _APART * sum(a <= c for a in apart)
@@ -158,14 +158,6 @@ def grid_of(
     heights = [r * high + over + height / 2 for r in range(len(left))]
     canvas.write(image, [(indent - _GAP, y) for y in heights], left, font, "rm")
     return image
-
-
-def _shortened(text: str, font: canvas.Font, width: int) -> str:
-    """A long text keeps its start and its end."""
-    while font.getlength(text) > width:
-        middle = len(text) // 2
-        text = f"{text[: middle - 1]}…{text[middle + 2 :]}"
-    return text
 
 
 def scales(limits: Sequence[tuple[str, float, bool]]) -> Image.Image:
