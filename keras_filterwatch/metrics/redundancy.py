@@ -159,10 +159,10 @@ def _turned_copies(
     """Which filters `(filters, filters)` are alike in another pose than their own."""
     count = compared.flat.shape[1]
     found = np.zeros((count, count), bool)
-    flat = compared.flat.astype(np.float64) / np.sqrt(np.diag(compared.gram))
-    bound = _highest_cosines(flat, shape, {order for order, _ in turns})
+    bound = _highest_cosines(compared, shape, {order for order, _ in turns})
     some = np.flatnonzero((bound > limit).any(axis=1))
-    flat = flat.T[some]
+    flat = compared.flat[:, some].T.astype(np.float64)
+    flat /= np.sqrt(np.diag(compared.gram))[some, np.newaxis]
     windows = flat.reshape(len(some), *shape)
     for order, flips in turns:
         turned = windows.transpose(0, *(o + 1 for o in order), len(shape))
@@ -172,24 +172,31 @@ def _turned_copies(
     return found
 
 
-def _highest_cosines(flat: Floats, shape: tuple[int, ...], orders: set[tuple[int, ...]]) -> Floats:
+def _highest_cosines(
+    compared: Comparison, shape: tuple[int, ...], orders: set[tuple[int, ...]]
+) -> Floats:
     """What the cosine of two filters cannot exceed in any pose, 0 on the diagonal.
 
-    Of filters of length 1, `(taps * channels, filters)`. In even and odd parts along each axis,
-    mirroring only changes signs, and turning exchanges what the orders of the axes exchange: the
-    norms of these groups bound the cosine, which in wide layers rules nearly all filters out.
+    In even and odd parts along each axis, mirroring only changes signs, and turning exchanges what
+    the orders of the axes exchange: the norms of these groups bound the cosine, which in wide
+    layers rules nearly all filters out.
     """
-    spatial, channels, count = shape[:-1], shape[-1], flat.shape[1]
-    parts = flat.reshape(*shape, count)
-    for axis, size in enumerate(spatial):
-        parts = np.moveaxis(np.tensordot(_even_and_odd(size), parts, (1, axis)), 0, axis)
+    spatial, channels, count = shape[:-1], shape[-1], compared.flat.shape[1]
     places = np.arange(math.prod(spatial)).reshape(spatial)
     first = np.min([places, *(places.transpose(order) for order in orders)], axis=0)
     groups, group = np.unique(first, return_inverse=True)
-    squares = np.zeros((len(groups), channels, count))
-    for place, weights in zip(group.ravel(), parts.reshape(-1, channels, count), strict=True):
-        squares[place] += np.square(weights)
-    profile = np.sqrt(squares.reshape(-1, count), dtype=np.float32)
+    lengths = np.sqrt(np.diag(compared.gram))
+    squares = np.zeros((len(groups), channels, count), np.float32)
+    windows = compared.flat.reshape(*shape, count)
+    step = max(1, _NUMBERS // max(1, places.size * count))
+    for start in range(0, channels, step):
+        some = slice(start, start + step)
+        parts = windows[..., some, :].astype(np.float64) / lengths
+        for axis, size in enumerate(spatial):
+            parts = np.moveaxis(np.tensordot(_even_and_odd(size), parts, (1, axis)), 0, axis)
+        for place, weights in zip(group.ravel(), parts.reshape(-1, *parts.shape[-2:]), strict=True):
+            squares[place, some] += np.square(weights)
+    profile = np.sqrt(squares.reshape(-1, count))
     bound = (profile.T @ profile).astype(np.float64) + _SINGLE
     np.fill_diagonal(bound, 0)
     return bound
