@@ -18,7 +18,9 @@ from keras_filterwatch.metrics import (
     noise,
     redundancy,
     saturation,
+    spread,
 )
+from keras_filterwatch.metrics.blocks import beyond_single_precision
 
 Metric = Callable[[Array], ArrayLike]
 
@@ -226,25 +228,29 @@ def _score_kernel(
     metrics: Mapping[str, Metric],
     on_failure: Callable[[str, ValueError], None] | None,
 ) -> LayerScores:
-    norms = dead.filter_norms(kernel.array, kernel.gain)
+    array, norms = kernel.array, dead.filter_norms(kernel.array)
+    if beyond_single_precision(array, norms):
+        array = array.astype(np.float64)
+        norms = dead.filter_norms(array)
+    norms = dead.effective_norms(norms, kernel.gain)
     finite = np.isfinite(norms)
     is_dead = dead.dead_filters(norms)
 
     if finite.all():
-        numbers, filters = _of_weights(kernel.array, is_dead, kernel.held)
+        numbers, filters = _of_weights(array, is_dead, kernel.held)
     else:  # what is left of a layer that diverged is scored without the filters that did
         held = None if kernel.held is None else kernel.held[finite]
-        numbers, rest = _of_weights(kernel.array[..., finite], is_dead[finite], held)
+        numbers, rest = _of_weights(array[..., finite], is_dead[finite], held)
         filters = {name: _scattered(each, finite) for name, each in rest.items()}
-    verdict = noise.verdict(numbers, kernel.array.shape) if finite.all() else "undetermined"
+    verdict = noise.verdict(numbers, array.shape) if finite.all() else "undetermined"
 
     numbers["norm"] = float(np.median(norms[finite])) if finite.any() else np.nan
     numbers["dead"] = float(is_dead.mean()) if len(norms) else np.nan
     filters |= {"norm": norms, "dead": is_dead}
     if before is not None:
-        numbers["update"], filters["update"] = motion.update_ratio(kernel.array, before)
+        numbers["update"], filters["update"] = motion.update_ratio(array, before)
     if first is not None:
-        numbers["rotation"], filters["rotation"] = motion.rotation(kernel.array, first)
+        numbers["rotation"], filters["rotation"] = motion.rotation(array, first)
     if outputs is not None:
         of_units, units = activity.measure(outputs)
         numbers |= of_units
@@ -259,7 +265,7 @@ def _score_kernel(
 
     return LayerScores(
         kernel.layer_type,
-        kernel.array.shape,
+        array.shape,
         verdict,
         {name: value for name, value in numbers.items() if np.isfinite(value)},
         {k: v for k, v in filters.items() if k in _ALWAYS or not np.isnan(v).all()},
@@ -271,16 +277,18 @@ def _of_weights(
     array: Array, is_dead: Array, held: Array | None
 ) -> tuple[dict[str, float], dict[str, Array]]:
     """What a kernel `(*spatial, channels, filters)` of finite weights says by itself."""
-    numbers, filters = noise.measure(array)
-    numbers["rail"], filters["rail"] = saturation.rail(array, held)
-    numbers["coverage"] = saturation.coverage(array)
-    looks = appearance.measure(array, is_dead, filters["dc"], filters["geary_c"])
     compared = redundancy.compare(array)
-    copies = redundancy.measure(array, compared)
-    for more, of_filters in (looks, copies):
+    slices = spread.spread(array, compared)
+    numbers, filters = noise.measure(array, slices)
+    for more, of_filters in (
+        saturation.measure(array, held),
+        appearance.measure(array, is_dead, filters["dc"], filters["geary_c"]),
+        redundancy.measure(array, compared),
+        (filterdb.measure(array, compared.cosines, slices), {}),
+    ):
         numbers |= more
         filters |= of_filters
-    return numbers | filterdb.measure(array, compared.cosines), filters
+    return numbers, filters
 
 
 def _scattered(each: Array, places: Array) -> Array:

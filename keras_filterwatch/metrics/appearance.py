@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics import noise
-from keras_filterwatch.metrics.blocks import Floats, blocks
+from keras_filterwatch.metrics.blocks import Floats, blocks, products
 
 _BLOB = 0.5  # dc above which a filter is flat
 _NUMBERS = 2**18  # weights of the random filters that a quantile is taken from
@@ -57,19 +57,18 @@ def edges(array: Array) -> tuple[Floats, Floats]:
     filter, 1 for a ramp. Orientation: the direction in which the weights change, radians in
     [0, pi): 0 from left to right, as across an upright edge. NaN for a flat filter.
     """
-    tensor = np.zeros((3, array.shape[-1]))
+    sums = np.zeros((3, array.shape[-1]))
     for columns, (block,) in blocks(array):
         window = block.reshape(*array.shape[:2], *block.shape[1:])
-        steps = np.diff(window, axis=1)
-        across = steps[1:] + steps[:-1]
-        steps = np.diff(window, axis=0)
-        down = steps[:, 1:] + steps[:, :-1]
-        parts = (np.square(across), np.square(down), across * down)
-        tensor[:, columns] += [part.sum(axis=(0, 1, 2)) for part in parts]
-    xx, yy, xy = tensor
-    total = np.where(xx + yy > 0, xx + yy, np.nan)
-    coherence = np.hypot(xx - yy, 2 * xy) / total
-    angle = np.arctan2(2 * xy, xx - yy) / 2 % np.pi % np.pi  # of -1e-17, the first leaves pi
+        # a gradient over 2x2 taps is the sum, and the difference, of the steps along its diagonals
+        falling = (window[1:, 1:] - window[:-1, :-1]).reshape(-1, *block.shape[1:])
+        rising = (window[:-1, 1:] - window[1:, :-1]).reshape(-1, *block.shape[1:])
+        pairs = ((falling, falling), (rising, rising), (falling, rising))
+        sums[:, columns] += [products(*pair) for pair in pairs]
+    falls, rises, both = sums
+    total = np.where(falls + rises > 0, falls + rises, np.nan)
+    coherence = np.hypot(2 * both, falls - rises) / total
+    angle = np.arctan2(falls - rises, 2 * both) / 2 % np.pi % np.pi  # of -1e-17, the first leaves pi
     return coherence, np.where(np.isnan(coherence), np.nan, angle)
 
 
@@ -81,8 +80,8 @@ def chroma(array: Array) -> Floats:
     """
     sums = np.zeros((2, array.shape[-1]))
     for columns, (block,) in blocks(array, whole_filters=True):
-        grey = 3 * np.square(block.mean(axis=1)).sum(axis=0)
-        sums[:, columns] = grey, np.square(block).sum(axis=(0, 1))
+        grey = block.mean(axis=1, keepdims=True)
+        sums[:, columns] = 3 * products(grey, grey), products(block, block)
     grey, energy = sums
     return np.asarray(1 - grey / np.where(energy > 0, energy, np.nan))
 

@@ -1,7 +1,8 @@
-"""How a kernel is read: block by block in float64, whatever its size, layout or dtype."""
+"""How a kernel is read: block by block, whatever its size, layout or dtype."""
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,43 +10,63 @@ from numpy.typing import NDArray
 from keras_filterwatch.kernels import Array
 
 Floats = NDArray[np.float64]
+Weights = NDArray[np.floating]
 
-ROUNDING = 1e-12  # what is below this share of the energy it came from is rounding noise
-_BLOCK = 2**17  # numbers in a block: 1 MiB in float64, which a core's cache holds
+ROUNDING = {  # what is below this share of the energy it came from is rounding noise
+    np.dtype(np.float64): 1e-12,
+    np.dtype(np.float32): 1e-6,
+}
+_BLOCK = 2**21  # bytes of a block, which the caches next to a core hold
+_SINGLE = 2**16  # weights, of single precision or less, beyond which sums are exact enough in it
+_TOGETHER = 16  # channels
+_COMFORTABLE = 1e-12, 1e15  # norms of filters whose weights single precision can square
 
 
-def blocks(*arrays: Array, whole_filters: bool = False) -> Iterator[tuple[slice, list[Floats]]]:
+def blocks(*arrays: Array, whole_filters: bool = False) -> Iterator[tuple[slice, list[Weights]]]:
     """Walks arrays of one shape `(*spatial, channels, filters)` together.
 
-    Yields the filters that a block holds and, of each array, a float64 copy of the block with
-    axes `(taps, channels, filters)`; taps are the positions of the window, 1 for a dense kernel.
-    With `whole_filters` no filter is spread over several blocks.
+    Yields the filters that a block holds and, of each array, the block with axes `(taps, channels,
+    filters)`, to be read only; taps are the positions of the window, 1 for a dense kernel. With
+    `whole_filters` no filter is spread over several blocks. Blocks come in float64; those of large
+    kernels of single precision or less in float32, to be added up in float64.
     """
     *spatial, channels, filters = arrays[0].shape
     taps = math.prod(spatial)
     if 0 in (taps, channels, filters):
         return
-    deep = channels if whole_filters else min(channels, max(1, _BLOCK // (taps * filters)))
-    wide = max(1, _BLOCK // (taps * deep))
+    dtype = precision(*arrays)
+    most = _BLOCK // dtype.itemsize
+    deep = channels if whole_filters else min(channels, max(1, most // (taps * filters)))
+    if deep > _TOGETHER and not whole_filters:
+        deep -= deep % _TOGETHER
+    wide = max(1, most // (taps * deep))
     for first in range(0, filters, wide):
         columns = slice(first, min(first + wide, filters))
         for channel in range(0, channels, deep):
-            cut = (..., slice(channel, channel + deep), columns)
-            parts = [array[cut].astype(np.float64) for array in arrays]
-            yield columns, [part.reshape(taps, *part.shape[-2:]) for part in parts]
+            parts = [array[..., channel : channel + deep, columns] for array in arrays]
+            yield columns, [_in_order(part, dtype).reshape(taps, *part.shape[-2:]) for part in parts]
 
 
-def centred_gram(points: Array) -> tuple[Floats, float]:
-    """Covariances, not yet divided, of the slices of `(taps, channels, filters)`, and their energy.
+def _in_order(part: Array, dtype: np.dtype[Any]) -> Weights:
+    ordered = part.dtype == dtype and part.strides[-1] == part.itemsize
+    return part if ordered else part.astype(dtype, order="C")
 
-    `(taps, taps)`: the slices are centred over each other; the energy is that before centring.
-    """
-    taps = len(points)
-    gram, total = np.zeros((taps, taps)), np.zeros(taps)
-    for _, (block,) in blocks(points):
-        rows = block.reshape(taps, -1)
-        gram += rows @ rows.T
-        total += rows.sum(axis=1)
-    energy = float(np.trace(gram))
-    gram -= np.outer(total, total) / max(math.prod(points.shape[1:]), 1)
-    return gram, energy
+
+def precision(*arrays: Array) -> np.dtype[Any]:
+    """What numbers of these arrays of one shape are read in."""
+    short = all(array.dtype.kind in "fV" and array.dtype.itemsize <= 4 for array in arrays)
+    return np.dtype(np.float32 if short and arrays[0].size > _SINGLE else np.float64)
+
+
+def beyond_single_precision(array: Array, norms: Array) -> bool:
+    """Whether weights of filters with these norms are too small or too large to be squared in it."""
+    smallest, largest = _COMFORTABLE
+    return bool(array[..., norms < smallest].any() or (norms > largest).any())
+
+
+def products(one: Weights, other: Weights) -> Floats:
+    """Scalar products, `(filters,)`, of the filters of two blocks."""
+    taps, channels, filters = one.shape
+    if taps == 1 and channels % _TOGETHER == 0:  # so few are added before float64 goes on
+        one, other = (each.reshape(_TOGETHER, -1, filters) for each in (one, other))
+    return np.asarray(np.einsum("tcf,tcf->cf", one, other).sum(axis=0, dtype=np.float64))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats, blocks
+from keras_filterwatch.metrics.blocks import Floats, blocks, products
 
 _SHARE_OF_MEDIAN = 0.1  # under the usual initialisers no filter of 64 falls below it
 
@@ -17,8 +17,12 @@ def filter_norms(array: Array, gain: Array | None = None) -> Floats:
     """
     squares = np.zeros(array.shape[-1])
     for columns, (block,) in blocks(array):
-        squares[columns] += np.square(block).sum(axis=(0, 1))
-    norms = np.sqrt(squares)
+        squares[columns] += products(block, block)
+    return effective_norms(np.sqrt(squares), gain)
+
+
+def effective_norms(norms: Floats, gain: Array | None) -> Floats:
+    """Norms `(filters,)` as a BatchNormalization with this gain leaves them."""
     return norms if gain is None else norms * np.asarray(gain, np.float64)
 
 

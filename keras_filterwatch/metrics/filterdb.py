@@ -8,22 +8,24 @@ import math
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import ROUNDING, Floats, blocks, centred_gram
+from keras_filterwatch.metrics.blocks import Floats, blocks
+from keras_filterwatch.metrics.spread import Spread, spread
 
 _EMPTY = 0.01  # a slice is empty if all its weights are below this share of the layer's largest
 
 
 @np.errstate(all="ignore")
-def measure(array: Array, cosines: Floats) -> dict[str, float]:
+def measure(array: Array, cosines: Floats, slices: Spread | None = None) -> dict[str, float]:
     """The measures of a kernel `(3, 3, channels, filters)`; `{}` for any other window.
 
     `cosines` are those between its filters, `(filters, filters)`, 0 on the diagonal, or between a
-    sample of them, as `redundancy.compare` takes one of more than 512. A name that is undefined
+    sample of them, as `redundancy.compare` takes one of more than 512; `slices` is the `spread` of
+    its slices, if it is known. A name that is undefined
     for the kernel (orthogonality of one filter, say) is absent.
     """
     if array.shape[:-2] != (3, 3):
         return {}
-    entropy = variance_entropy(array)
+    entropy = variance_entropy(array, slices)
     under_noise = entropy_of_noise(max(array[0, 0].size, 1))
     numbers = {
         "sparsity": sparsity(array),
@@ -40,24 +42,23 @@ def sparsity(array: Array) -> float:
 
     Empty: all weights are below a hundredth of the layer's largest. NaN if all are zero.
     """
-    largest = [np.abs(block).max(axis=0) for _, (block,) in blocks(array)]
+    largest = [np.maximum(block.max(axis=0), -block.min(axis=0)) for _, (block,) in blocks(array)]
     peaks = np.concatenate([part.ravel() for part in largest]) if largest else np.zeros(0)
     highest = peaks.max(initial=0)
     return float((peaks < _EMPTY * highest).mean()) if highest > 0 else math.nan
 
 
-def variance_entropy(array: Array) -> float:
+def variance_entropy(array: Array, slices: Spread | None = None) -> float:
     """How evenly the slices of `(*spatial, channels, filters)` vary in all directions.
 
     Entropy of the variances along their principal axes, in digits: 0 if they vary along one or
     not at all, log10(9) at most for 3x3. NaN if all weights are zero.
     """
-    points = array.reshape(math.prod(array.shape[:-2]), *array.shape[-2:])
-    gram, energy = centred_gram(points)
-    if not energy > 0:
+    slices = slices or spread(array)
+    if not slices.energy > 0:
         return math.nan
-    variances = np.linalg.eigvalsh(gram)
-    shares = variances[variances > ROUNDING * energy]
+    variances = np.linalg.eigvalsh(slices.gram)
+    shares = variances[variances > slices.rounding * slices.energy]
     shares = shares / shares.sum()
     return abs(float((shares * np.log10(shares)).sum()))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats, blocks
+from keras_filterwatch.metrics.blocks import Floats, blocks, products
 
 
 @np.errstate(all="ignore")
@@ -15,7 +15,8 @@ def update_ratio(now: Array, before: Array) -> tuple[float, Floats]:
     """
     sums = np.zeros((2, now.shape[-1]))
     for columns, (new, old) in blocks(now, before):
-        sums[:, columns] += [np.square(part).sum(axis=(0, 1)) for part in (new - old, old)]
+        step = new - old
+        sums[:, columns] += products(step, step), products(old, old)
     return float(_ratio(sums.sum(axis=1))), _ratio(sums)
 
 
@@ -28,8 +29,7 @@ def rotation(now: Array, first: Array) -> tuple[float, Floats]:
     """
     sums = np.zeros((3, now.shape[-1]))
     for columns, (new, old) in blocks(now, first):
-        parts = (new * old, np.square(new), np.square(old))
-        sums[:, columns] += [part.sum(axis=(0, 1)) for part in parts]
+        sums[:, columns] += products(new, old), products(new, new), products(old, old)
     return float(_turn(sums.sum(axis=1))), _turn(sums)
 
 

@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import ROUNDING, Floats, blocks, centred_gram
+from keras_filterwatch.metrics.blocks import Floats, Weights, blocks
+from keras_filterwatch.metrics.spread import WIDEST, Spread, spread
 
-_WIDEST = 512  # coordinates of a slice that are compared: of more, an even sample
 _TINY = 1e-140  # squares below this lose digits when squared again
 
 # A verdict needs an effect that matters and evidence for it, never one of them alone.
@@ -52,32 +52,16 @@ def anisotropy(array: Array) -> float:
     compare their filters over the channels. Of slices with more than 512 coordinates an even
     sample of so many is compared. NaN with fewer than three slices.
     """
-    points = _coordinates(array)
-    gram, energy = centred_gram(points)
-    return float(_sphericity(gram, energy, math.prod(points.shape[1:]), len(points)))
+    return spread(array).anisotropy()
 
 
 @np.errstate(all="ignore")
-def filter_anisotropy(array: Array) -> Floats:
-    """Anisotropy of each filter's own slices, `(filters,)`; NaN with fewer than three channels."""
-    points = _coordinates(array)
-    taps, channels, filters = points.shape
-    result = np.full(filters, np.nan)
-    if channels < 3:
-        return result
-    for columns, (block,) in blocks(points, whole_filters=True):
-        energy = np.square(block).sum(axis=(0, 1))
-        rows = (block - block.mean(axis=1, keepdims=True)).transpose(2, 1, 0)
-        turned = rows.transpose(0, 2, 1)
-        # both products have the same trace and norm: the smaller one will do
-        gram = rows @ turned if channels < taps else turned @ rows
-        result[columns] = _sphericity(gram, energy, channels, taps)
-    return result
-
-
-@np.errstate(all="ignore")
-def measure(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
+def measure(
+    array: Array, slices: Spread | None = None
+) -> tuple[dict[str, float], dict[str, Floats]]:
     """All of this file for one kernel `(*spatial, channels, filters)` of finite weights.
+
+    `slices` is their `spread`, if it is known.
 
     Returns the layer's numbers, without those that are undefined, and the same per filter,
     `(filters,)`, NaN where undefined: `geary_c`, `noise`, `noise_z` (standard errors from noise),
@@ -87,8 +71,9 @@ def measure(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
     spatial = array.shape[:-2]
     sums = _sums(array)
     layer = {name: float(value) for name, value in _pool(sums.sum(axis=1), spatial).items()}
-    layer["anisotropy"] = anisotropy(array)
-    filters = {**_pool(sums, spatial), "anisotropy": filter_anisotropy(array)}
+    slices = slices or spread(array)
+    layer["anisotropy"] = slices.anisotropy()
+    filters = {**_pool(sums, spatial), "anisotropy": slices.of_filters}
     return {name: value for name, value in layer.items() if np.isfinite(value)}, filters
 
 
@@ -110,7 +95,7 @@ def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
     error = {
         "noise": noise_error(tuple(spatial), effective),
         "dc": math.sqrt(2 * (n - 1) / (n + 2) / effective),
-        "anisotropy": 2 / (rows * min(n, _WIDEST)),
+        "anisotropy": 2 / (rows * min(n, WIDEST)),
     }
     away = {
         "noise": abs(scores["noise"] - 1),
@@ -163,21 +148,28 @@ def _neighbours_along(axis: int, spatial: Sequence[int]) -> Floats:
 def _sums(array: Array) -> Floats:
     """Per filter, what the ratios are made of, added over its slices: `(5, filters)`."""
     spatial = array.shape[:-2]
-    axes = tuple(range(len(spatial)))
     sums = np.zeros((5, array.shape[-1]))
+    if math.prod(spatial) == 1:  # nothing has a neighbour
+        return sums
     for columns, (block,) in blocks(array):
-        energy = np.square(block).sum(axis=0)
         mean = block.mean(axis=0)
-        block -= mean
-        window = block.reshape(*spatial, *mean.shape)
-        rough = np.zeros_like(mean)
-        for axis in axes:
-            rough += np.square(np.diff(window, axis=axis)).sum(axis=axes)
+        centred = block - mean
+        window = centred.reshape(*spatial, *mean.shape)
+        rough = sum(_energies(np.diff(window, axis=axis)) for axis in range(len(spatial)))
+        varied = _energies(centred)
+        flat = len(block) * np.square(mean, dtype=np.float64)
+        energy = varied + flat
         # a constant slice has no variance, whatever the rounding of its mean says
-        varied = np.where(rough > _TINY, np.square(block).sum(axis=0), 0.0)
-        parts = (rough, varied, np.square(varied), len(block) * np.square(mean), energy)
+        varied = np.where(rough > _TINY, varied, 0.0)
+        parts = (rough, varied, np.square(varied), flat, energy)
         sums[:, columns] += [part.sum(axis=0) for part in parts]
     return sums
+
+
+def _energies(window: Weights) -> Floats:
+    """Sums of squares of slices `(*spatial, channels, filters)`: `(channels, filters)`."""
+    rows = window.reshape(-1, *window.shape[-2:])
+    return np.einsum("tcf,tcf->cf", rows, rows).astype(np.float64)
 
 
 def _pool(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:
@@ -198,27 +190,3 @@ def _pool(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:
         scores["noise_z"] = (c - 1) / np.sqrt(variance_of_c(spatial) / slices)
         scores["slices"] = slices
     return scores
-
-
-def _coordinates(array: Array) -> Array:
-    """The kernel as `(coordinates, channels, filters)`: a slice is a column of coordinates."""
-    *spatial, channels, filters = array.shape
-    taps = math.prod(spatial)
-    # without neighbours a filter is one slice, and the channels are its coordinates
-    shape = (channels, 1, filters) if taps == 1 else (taps, channels, filters)
-    points = array.reshape(shape)
-    if len(points) > _WIDEST:
-        points = points[np.linspace(0, len(points) - 1, _WIDEST).astype(int)]
-    return np.asarray(points)
-
-
-def _sphericity(gram: Floats, energy: Floats | float, slices: int, dimensions: int) -> Floats:
-    """Anisotropy from Gram matrices `(..., k, k)` of centred slices; NaN where undefined."""
-    m, d = slices - 1, dimensions
-    trace = np.trace(gram, axis1=-2, axis2=-1)
-    if m < 2 or d < 2:
-        return np.full(np.shape(trace), np.nan)
-    trace = np.where(trace > ROUNDING * energy, trace, np.nan)
-    under_noise = (m + d + 1) / (m * d + 2)
-    t: Floats = np.square(gram).sum(axis=(-2, -1)) / np.square(trace)
-    return (t - under_noise) / (1 - under_noise)

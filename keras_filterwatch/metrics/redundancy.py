@@ -12,14 +12,13 @@ from typing import TypeAlias
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats
+from keras_filterwatch.metrics.blocks import ROUNDING, Floats, precision
 
 _MOST = 512  # filters that are compared: the work grows with the square of their number
 _COPY = 0.9  # cosine of a copy; in narrow filters, where chance comes that far, more is needed
 _CHANCE = 0.03  # share of layers in which chance makes a pair: of uniform filters, nearly .05
-_NUMBERS, _ROWS = 2**17, 256  # weights read at once, and how many of each filter at least
+_NUMBERS = 2**19  # weights read at once
 _SINGLE = 1e-4  # more than single precision loses in a product of profiles
-_ROUNDING = 1e-12  # eigenvalues below this share of the largest are rounding noise
 
 Pose: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # the order of axes, those to flip
 
@@ -47,10 +46,11 @@ def compare(array: Array) -> Comparison:
     nth = -(-array.shape[-1] // _MOST) or 1
     count = len(range(0, array.shape[-1], nth))
     flat = array[..., ::nth].reshape(math.prod(array.shape[:-1]), count)
+    flat = np.ascontiguousarray(flat, precision(array))
     gram = np.zeros((count, count))
-    rows = max(_ROWS, _NUMBERS // max(count, 1))
+    rows = max(1, _NUMBERS // max(count, 1))
     for start in range(0, len(flat), rows):
-        part = flat[start : start + rows].astype(np.float64)
+        part = flat[start : start + rows]
         gram += part.T @ part
     lengths = np.sqrt(np.diag(gram))
     used = np.isfinite(lengths) & (lengths > 0)
@@ -104,10 +104,9 @@ def ranks(compared: Comparison) -> dict[str, float]:
         return {}
     gram = compared.gram
     if size < count:  # the smaller of the two products has the same spectrum
-        flat = compared.flat.astype(np.float64)
-        gram = flat @ flat.T
-    squares = np.linalg.eigvalsh(gram)
-    squares = squares[squares > _ROUNDING * squares[-1]]
+        gram = compared.flat @ compared.flat.T
+    squares = np.linalg.eigvalsh(gram.astype(np.float64, copy=False))
+    squares = squares[squares > ROUNDING[compared.flat.dtype] * squares[-1]]
     shares = np.sqrt(squares) / np.sqrt(squares).sum()
     return {
         "effective_rank": float(np.exp(-(shares * np.log(shares)).sum())),
@@ -161,8 +160,8 @@ def _turned_copies(
     found = np.zeros((count, count), bool)
     bound = _highest_cosines(compared, shape, {order for order, _ in turns})
     some = np.flatnonzero((bound > limit).any(axis=1))
-    flat = compared.flat[:, some].T.astype(np.float64)
-    flat /= np.sqrt(np.diag(compared.gram))[some, np.newaxis]
+    lengths = np.sqrt(np.diag(compared.gram)).astype(compared.flat.dtype)
+    flat = compared.flat[:, some].T / lengths[some, np.newaxis]
     windows = flat.reshape(len(some), *shape)
     for order, flips in turns:
         turned = windows.transpose(0, *(o + 1 for o in order), len(shape))
@@ -185,15 +184,15 @@ def _highest_cosines(
     places = np.arange(math.prod(spatial)).reshape(spatial)
     first = np.min([places, *(places.transpose(order) for order in orders)], axis=0)
     groups, group = np.unique(first, return_inverse=True)
-    lengths = np.sqrt(np.diag(compared.gram))
+    lengths = np.sqrt(np.diag(compared.gram)).astype(compared.flat.dtype)
     squares = np.zeros((len(groups), channels, count), np.float32)
     windows = compared.flat.reshape(*shape, count)
     step = max(1, _NUMBERS // max(1, places.size * count))
     for start in range(0, channels, step):
         some = slice(start, start + step)
-        parts = windows[..., some, :].astype(np.float64) / lengths
+        parts = windows[..., some, :] / lengths
         for axis, size in enumerate(spatial):
-            parts = np.moveaxis(np.tensordot(_even_and_odd(size), parts, (1, axis)), 0, axis)
+            parts = np.moveaxis(np.tensordot(_even_and_odd(size).astype(parts.dtype), parts, (1, axis)), 0, axis)
         for place, weights in zip(group.ravel(), parts.reshape(-1, *parts.shape[-2:]), strict=True):
             squares[place, some] += np.square(weights)
     profile = np.sqrt(squares.reshape(-1, count))
