@@ -6,17 +6,21 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_filterwatch import activations, arguments, extraction, tensorboard
+from keras_filterwatch.background import Background
 from keras_filterwatch.diagnosis import Diagnosis, diagnose
-from keras_filterwatch.kernels import Snapshot
-from keras_filterwatch.pictures import Album
+from keras_filterwatch.history import remember
+from keras_filterwatch.kernels import Array, Snapshot
+from keras_filterwatch.metrics.activity import Outputs
+from keras_filterwatch.pictures import Album, Pictures, Task
 from keras_filterwatch.rules import Alarm, Rule, default_rules
-from keras_filterwatch.scoring import Metric, Scores, not_watched, score
+from keras_filterwatch.scoring import Metric, Scores, complete, glance, not_watched
 
 
 class FilterWatch(keras.callbacks.Callback):
@@ -45,9 +49,14 @@ class FilterWatch(keras.callbacks.Callback):
         stop_on: rules whose alarms end training, by name.
 
     Attributes:
-        history: the `Scores` of each step, oldest first.
+        history: the `Scores` of each step, oldest first; of more than 256 some older ones are
+            forgotten (TensorBoard has them all).
         alarms: the alarms so far, oldest first; a rule speaks once about a layer.
         diagnosis: the most probable cause of the alarms, the evidence, and what to try first.
+
+    Training waits for the noise scores, norms and motion only. The other scores, metrics, rules,
+    pictures and events follow in a thread of their own, a look at a time; whoever asks for
+    `history`, `alarms` or `diagnosis` waits for them, and so does training if `stop_on` is given.
 
     Raises:
         ValueError, TypeError: an argument that cannot be used.
@@ -74,29 +83,46 @@ class FilterWatch(keras.callbacks.Callback):
         self.metrics = arguments.extra_metrics(metrics or {})
         self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
         self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
+        self._background = Background()
         self._forget()
 
     def _forget(self) -> None:
         """Back to before the first step; a new model is a new story."""
-        self.history: list[Scores] = []
-        self.alarms: list[Alarm] = []
+        self._history: list[Scores] = []
+        self._alarms: list[Alarm] = []
         self._watched: extraction.Watched | None = None
-        self._album: Album | None = None
+        self._album = Album((), [], False, "epoch")
+        self._seen: Scores | None = None
+        self._rough = False
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
+        self._room: dict[str, Array] = {}
         self._activity: activations.Probe | None = None
         self._events: tensorboard.EventFile | None = None
         self._warned: set[str] = set()
         self._epochs = self._epochs_before = 0
-        self._batches = self._batches_before = self._looked_at = 0
+        self._batches = self._batches_before = 0
         if self._every:
             # set only where it is asked for: on JAX and torch it makes training wait for batches
             self.on_train_batch_end = self._after_batch
 
     def _start_anew(self, why: str) -> None:
-        if self.history:
+        self._background.wait()
+        if self._seen:
             self._say(f"{why} than FilterWatch saw before: the story starts at step 0 again.")
         self._forget()
+
+    @property
+    def history(self) -> list[Scores]:
+        """The `Scores` of each step, oldest first."""
+        self._background.wait()
+        return self._history
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """The alarms so far, oldest first."""
+        self._background.wait()
+        return self._alarms
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -138,12 +164,12 @@ class FilterWatch(keras.callbacks.Callback):
         """Looks at the initial state."""
         if self._fit_begins:
             self._fit_begins = False
-            if not self.history:  # a resumed training starts at fit's initial_epoch
+            if not self._seen:  # a resumed training starts at fit's initial_epoch
                 self._epochs, self._batches = epoch, epoch * (self._steps or 0)
             self._epochs_before = self._epochs - epoch
             if not _has_weights(self.model):
                 self.on_train_batch_end = self._after_first_batch
-            elif not self.history:
+            elif not self._seen:
                 self._look()
         self._batches_before = self._batches
 
@@ -165,7 +191,8 @@ class FilterWatch(keras.callbacks.Callback):
         # with steps_per_execution, the last of several batches may be beyond the epoch's end
         self._batches = self._batches_before + min(batch + 1, self._steps or batch + 1)
         epoch_ends = batch + 1 >= (self._steps or math.inf)
-        if self._batches - self._looked_at >= self._every and not epoch_ends:
+        looked_at = self._seen.step if self._seen else 0
+        if self._batches - looked_at >= self._every and not epoch_ends:
             self._look()
 
     @property
@@ -176,15 +203,16 @@ class FilterWatch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the kernels, and lets the callbacks after this one know."""
         self._epochs = self._epochs_before + epoch + 1
-        scores = self._look(logs)
-        if logs is not None and self.history:
-            logs["dead_filters"] = scores.dead_filters if scores else math.nan
-            if any(not math.isnan(past.filter_noise) for past in self.history):
-                logs["filter_noise"] = scores.filter_noise if scores else math.nan
+        seen = self._look(logs)
+        if logs is not None and self._seen:
+            logs["dead_filters"] = seen.dead_filters if seen else math.nan
+            if self._rough:
+                logs["filter_noise"] = seen.filter_noise if seen else math.nan
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the event file; another fit opens another one."""
-        if self.alarms:
+        self._background.wait()
+        if self._alarms:
             with self._going_on("find the cause of the alarms", "there is no diagnosis"):
                 self._say(f"FilterWatch diagnosis: {self.diagnosis}")
         events, self._events = self._events, None
@@ -220,62 +248,78 @@ class FilterWatch(keras.callbacks.Callback):
             )
 
     def _look(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
-        """One step down the road; None if there was nothing to see."""
+        """One step down the road: what training waits for; None if there was nothing to see."""
         step = self._batches if self._every else self._epochs
         if self._watched is None or not self._watched.sources:
             return None
-        if self.history and self.history[-1].step == step:
-            if self._previous and self.history[-1].epoch < self._epochs:
+        if self._seen and self._seen.step == step:
+            if self._seen.epoch < self._epochs:
                 # the batch before was the last one: an epoch of unknown length ends unforeseen
                 told = _numbers(logs) | _learning_rate(self.model)
-                self.history[-1] = replace(self.history[-1], epoch=self._epochs, logs=told)
-                self._judge()
-                self._write(self._previous, self.history[-1])
-            return self.history[-1]
-        self._looked_at = step
+                self._seen = replace(self._seen, epoch=self._epochs, logs=told)
+                self._background.start(partial(self._look_again, self._seen))
+            return self._seen
+        self._background.wait()  # what it reads is written now
         with self._going_on("score the kernels", "steps are missing"):
             _ = self.model  # on JAX, asking for it brings its weights up to date
             snapshot = self._watched.read(step)
-            scores = self._score(snapshot, logs)
-            self.history.append(scores)
-            self._judge()
-            self._write(snapshot, scores)
-            self._previous = None  # first, so that no third copy is ever in memory
-            self._previous = snapshot.copied()
-            self._first = self._first or self._previous
-            return scores
+            self._seen = glance(
+                snapshot,
+                first=self._first or snapshot,
+                previous=self._previous,
+                epoch=self._epochs,
+                outputs=self._outputs(),
+                logs=_numbers(logs) | _learning_rate(self.model),
+            )
+            self._rough = self._rough or not math.isnan(self._seen.filter_noise)
+            self._previous = snapshot.copied(self._room)
+            self._first = self._first or snapshot.condensed()
+            drawn = self._drawn(self._album.of_outputs(snapshot, self.model, self.probe))
+            work = partial(self._look_closer, self._previous, self._seen, drawn)
+            self._background.start(work)
+            if self.stop_on:
+                self._background.wait()
+            return self._seen
         return None
 
-    def _score(self, snapshot: Snapshot, logs: Mapping[str, Any] | None) -> Scores:
-        outputs = None
+    def _outputs(self) -> Mapping[str, Outputs] | None:
         if self.probe is not None and self._watched:
             with self._going_on("probe the units", "what they do is missing"):
                 if self._activity is None:
                     self._activity = activations.Probe(self.model, self._watched, self.probe)
-                outputs = self._activity.measure()
-        return score(
-            snapshot,
-            first=self._first or snapshot,
-            previous=self._previous,
-            metrics=self.metrics,
-            epoch=self._epochs,
-            outputs=outputs,
-            logs=_numbers(logs) | _learning_rate(self.model),
-            on_failure=lambda name, error: self._warn(
-                f"metric {name!r} failed", f"it is missing where it fails ({error})"
-            ),
-        )
+                return self._activity.measure()
+        return None
+
+    # What goes on while training does.
+
+    def _look_closer(self, snapshot: Snapshot, seen: Scores, drawn: Pictures) -> None:
+        with self._going_on("score the kernels", "steps are missing"):
+            scores = complete(seen, snapshot, self.metrics, self._metric_failed)
+            remember(self._history, scores)
+            self._judge()
+            drawn |= self._drawn(self._album.of_kernels(snapshot, scores))
+            self._write(scores, drawn)
+
+    def _look_again(self, seen: Scores) -> None:
+        """The same step, of which more is known."""
+        if self._history and self._history[-1].step == seen.step:
+            self._history[-1] = replace(self._history[-1], epoch=seen.epoch, logs=seen.logs)
+            self._judge()
+            self._write(self._history[-1], {})
+
+    def _metric_failed(self, name: str, error: ValueError) -> None:
+        self._warn(f"metric {name!r} failed", f"it is missing where it fails ({error})")
 
     def _judge(self) -> None:
-        known = {(alarm.rule, alarm.layer) for alarm in self.alarms}
+        known = {(alarm.rule, alarm.layer) for alarm in self._alarms}
         stops = set()
         for rule in self.rules:
             with self._going_on(f"follow the rule {arguments.rule_name(rule)}", "it is silent"):
-                for alarm in rule(self.history):
+                for alarm in rule(self._history):
                     stops.add(alarm.rule)  # a second fit ends for what the first one ended for
                     if (alarm.rule, alarm.layer) not in known:
                         known.add((alarm.rule, alarm.layer))
-                        self.alarms.append(alarm)
+                        self._alarms.append(alarm)
                         self._say(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
         reasons = sorted(stops & set(self.stop_on))
         if reasons and not self.model.stop_training:
@@ -283,18 +327,21 @@ class FilterWatch(keras.callbacks.Callback):
             for name in reasons:
                 self._say(f"FilterWatch ends training: {name!r} is in stop_on.")
 
-    def _write(self, snapshot: Snapshot, scores: Scores) -> None:
+    def _drawn(self, looks: Iterable[tuple[str, str, Task]]) -> Pictures:
         pictures = {}
-        looks = self._album.look(snapshot, scores, self.model, self.probe) if self._album else ()
         for name, layer, draw in looks:
             with self._going_on(f"draw {name} of {layer}", "pictures are missing"):
                 pictures[name, layer] = draw()
+        return pictures
+
+    def _write(self, scores: Scores, pictures: Pictures) -> None:
         with self._going_on("write events", "steps are missing in TensorBoard"):
             if self._events is None:
                 self._events = tensorboard.EventFile(self._directory)
-                self._events.write(scores.step, [tensorboard.layout(self.history[0])])
+                self._events.write(scores.step, [tensorboard.layout(self._history[0])])
+            diagnosis = diagnose(self._history, self._alarms)
             self._events.write(
-                scores.step, tensorboard.values(scores, pictures, self.alarms, self.diagnosis)
+                scores.step, tensorboard.values(scores, pictures, self._alarms, diagnosis)
             )
 
     @contextmanager

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+_LARGE = 2**16  # weights of a kernel that is condensed
+_TINY = 1e-30  # single precision cannot scale smaller ones
+
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
@@ -95,10 +98,39 @@ class Snapshot:
         if twice:
             raise ValueError(f"kernel names must be unique; more than once came {twice}.")
 
-    def copied(self) -> "Snapshot":
-        """The same snapshot in memory of its own: it stays as it is while training goes on."""
-        kernels = tuple(replace(k, array=np.array(k.array)) for k in self.kernels)
-        return replace(self, kernels=kernels)
+    def copied(self, room: dict[str, Array] | None = None) -> "Snapshot":
+        """The same snapshot in memory of its own: it stays as it is while training goes on.
+
+        `room` holds arrays by kernel name, which are written where they fit, and added where not.
+        """
+        room = {} if room is None else room
+        return replace(self, kernels=tuple(_copied(kernel, room) for kernel in self.kernels))
+
+    def condensed(self) -> "Snapshot":
+        """A copy that keeps directions, in half the memory: large kernels have 16 bits a weight.
+
+        Scaled so that the largest weight just fits; the rotation from such a kernel to itself is
+        below 1e-8.
+        """
+        return replace(self, kernels=tuple(_condensed(kernel) for kernel in self.kernels))
+
+
+def _copied(kernel: Kernel, room: dict[str, Array]) -> Kernel:
+    there = room.get(kernel.name)
+    if there is None or (there.shape, there.dtype) != (kernel.array.shape, kernel.array.dtype):
+        room[kernel.name] = there = np.empty_like(kernel.array)
+    np.copyto(there, kernel.array)
+    return replace(kernel, array=there)
+
+
+def _condensed(kernel: Kernel) -> Kernel:
+    array = kernel.array
+    highest = max(array.max(initial=0), -array.min(initial=0))
+    if array.dtype != np.float32 or array.size <= _LARGE or not _TINY < highest < np.inf:
+        return _copied(kernel, {})
+    short = np.empty(array.shape, np.int16)
+    np.multiply(array, np.iinfo(short.dtype).max / highest, out=short, casting="unsafe")
+    return replace(kernel, array=short)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

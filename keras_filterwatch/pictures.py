@@ -1,8 +1,8 @@
 """Which pictures a look gets: names and layers in, what draws each of them out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -26,7 +26,8 @@ NEED_PROBE = ("activations", "favourites")
 
 _SHEETS = 4  # layers, unless somebody chose them
 
-Task = Callable[[], Image.Image]
+Task: TypeAlias = Callable[[], Image.Image]
+Pictures: TypeAlias = dict[tuple[str, str], Image.Image]  # by name and layer
 
 
 class Album:
@@ -46,13 +47,12 @@ class Album:
         self._unit = unit
         self._film = Film()
 
-    def look(
-        self, snapshot: Snapshot, scores: Scores, model: Any, probe: Any
-    ) -> Iterator[tuple[str, str, Task]]:
-        """For each picture its name, its layer, and what draws it."""
-        kernels = {k.name: k for k in snapshot.kernels if k.name in self.layers}
-        templated = [k.name for k in kernels.values() if _reads_image(k)]
-        for place, (layer, kernel) in enumerate(kernels.items()):
+    def of_kernels(self, snapshot: Snapshot, scores: Scores) -> Iterator[tuple[str, str, Task]]:
+        """For each picture of kernels its name, its layer, and what draws it."""
+        kernels = self._drawn(snapshot)
+        templated = [kernel.name for kernel in kernels if _reads_image(kernel)]
+        for place, kernel in enumerate(kernels):
+            layer = kernel.name
             tasks: dict[str, Task] = {
                 "kernels": partial(draw.filters, snapshot, layer, scores=scores),
                 "components": partial(draw.components, snapshot, layer),
@@ -63,12 +63,26 @@ class Album:
                 tasks["templates"] = partial(draw.templates, snapshot, layer)
             if layer in templated[:1]:  # where the path begins
                 tasks["paths"] = partial(draw.class_paths, snapshot)
+            yield from self._wanted(layer, tasks)
+
+    def of_outputs(
+        self, snapshot: Snapshot, model: Any, probe: Any
+    ) -> Iterator[tuple[str, str, Task]]:
+        """The same for pictures that ask the model, as it is now, for its outputs."""
+        for kernel in self._drawn(snapshot):
+            layer = kernel.name
             if "Conv" in kernel.layer_type and len(kernel.spatial) == 2:
-                tasks["activations"] = partial(draw.activations, model, probe, layer)
-                tasks["favourites"] = partial(draw.favourites, model, probe, layer)
-            for name in NAMES:
-                if name in self._names and name in tasks:
-                    yield name, layer, tasks[name]
+                tasks = {
+                    "activations": partial(draw.activations, model, probe, layer),
+                    "favourites": partial(draw.favourites, model, probe, layer),
+                }
+                yield from self._wanted(layer, tasks)
+
+    def _drawn(self, snapshot: Snapshot) -> list[Kernel]:
+        return [kernel for kernel in snapshot.kernels if kernel.name in self.layers]
+
+    def _wanted(self, layer: str, tasks: Mapping[str, Task]) -> Iterator[tuple[str, str, Task]]:
+        yield from ((name, layer, task) for name, task in tasks.items() if name in self._names)
 
     def _add_to_film(self, scores: Scores, kernel: Kernel) -> Image.Image:
         noise = scores[kernel.name].get("noise", np.nan)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,8 @@ class LayerScores(Mapping[str, float]):
         shape: of the kernel, `(*spatial, channels, filters)`.
         verdict: `"structured"`, `"untrained"` or `"undetermined"`.
         numbers: name -> number; `layer["noise"]` is short for `layer.numbers["noise"]`.
-        filters: name -> the number of each filter, `(filters,)`, NaN where undefined.
+        filters: name -> the number of each filter, `(filters,)`, NaN where undefined. Empty in
+            older looks of a `FilterWatch` at a large network.
         trainable: whether training may change the layer.
     """
 
@@ -129,8 +130,10 @@ class Scores(Mapping[str, LayerScores]):
 
         By their activity where probe inputs showed it, else by their weights.
         """
-        flags = [f.get("dead_units", f["dead"]) for f in (s.filters for s in self.layers.values())]
-        return float(np.mean(np.concatenate(flags))) if sum(map(len, flags)) else float("nan")
+        filters = [layer.shape[-1] for layer in self.layers.values()]
+        shares = [s.get("dead_units", s.get("dead", 0.0)) for s in self.layers.values()]
+        dead = sum(round(share * each) for share, each in zip(shares, filters, strict=True))
+        return dead / sum(filters) if sum(filters) else float("nan")
 
     def __getitem__(self, name: str) -> LayerScores:
         if name not in self.layers:
@@ -178,21 +181,46 @@ def score(
             one of `metrics` failed.
     """
     snapshot = snapshot_of(source)
+    seen = glance(snapshot, first, previous, epoch, outputs, logs)
+    return complete(seen, snapshot, metrics or {}, on_failure)
+
+
+def glance(
+    snapshot: Snapshot,
+    first: Snapshot | None = None,
+    previous: Snapshot | None = None,
+    epoch: int | None = None,
+    outputs: Mapping[str, activity.Outputs] | None = None,
+    logs: Mapping[str, float] | None = None,
+) -> Scores:
+    """What `score` tells soonest: noise, norms, motion and activity, without verdicts."""
     at_first = {kernel.name: kernel.array for kernel in first.kernels} if first else {}
     before = {kernel.name: kernel.array for kernel in previous.kernels} if previous else {}
     layers = {
-        kernel.name: _score_kernel(
+        kernel.name: _glance(
             kernel,
             at_first.get(kernel.name),
             before.get(kernel.name),
             (outputs or {}).get(kernel.name),
-            metrics or {},
-            on_failure,
         )
         for kernel in snapshot.kernels
     }
     epoch = snapshot.step if epoch is None else epoch
     return Scores(snapshot.step, epoch, layers, snapshot.skipped, dict(logs or {}))
+
+
+def complete(
+    seen: Scores,
+    snapshot: Snapshot,
+    metrics: Mapping[str, Metric],
+    on_failure: Callable[[str, ValueError], None] | None = None,
+) -> Scores:
+    """All that `score` tells, from what a `glance` at the same snapshot told."""
+    layers = {
+        kernel.name: _complete(kernel, seen[kernel.name], metrics, on_failure)
+        for kernel in snapshot.kernels
+    }
+    return replace(seen, layers=layers)
 
 
 def snapshot_of(source: Any, layers: Any = None) -> Snapshot:
@@ -220,30 +248,15 @@ def not_watched(skipped: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _score_kernel(
-    kernel: Kernel,
-    first: Array | None,
-    before: Array | None,
-    outputs: activity.Outputs | None,
-    metrics: Mapping[str, Metric],
-    on_failure: Callable[[str, ValueError], None] | None,
+def _glance(
+    kernel: Kernel, first: Array | None, before: Array | None, outputs: activity.Outputs | None
 ) -> LayerScores:
-    array, norms = kernel.array, dead.filter_norms(kernel.array)
-    if beyond_single_precision(array, norms):
-        array = array.astype(np.float64)
-        norms = dead.filter_norms(array)
+    array, norms = _readable(kernel)
     norms = dead.effective_norms(norms, kernel.gain)
     finite = np.isfinite(norms)
     is_dead = dead.dead_filters(norms)
-
-    if finite.all():
-        numbers, filters = _of_weights(array, is_dead, kernel.held)
-    else:  # what is left of a layer that diverged is scored without the filters that did
-        held = None if kernel.held is None else kernel.held[finite]
-        numbers, rest = _of_weights(array[..., finite], is_dead[finite], held)
-        filters = {name: _scattered(each, finite) for name, each in rest.items()}
-    verdict = noise.verdict(numbers, array.shape) if finite.all() else "undetermined"
-
+    numbers, filters = noise.roughness(_of_filters(array, finite))
+    filters = {name: _scattered(each, finite) for name, each in filters.items()}
     numbers["norm"] = float(np.median(norms[finite])) if finite.any() else np.nan
     numbers["dead"] = float(is_dead.mean()) if len(norms) else np.nan
     filters |= {"norm": norms, "dead": is_dead}
@@ -255,6 +268,35 @@ def _score_kernel(
         of_units, units = activity.measure(outputs)
         numbers |= of_units
         filters |= units
+    shape, trainable = array.shape, kernel.trainable
+    seen = LayerScores(kernel.layer_type, shape, "undetermined", numbers, filters, trainable)
+    return _defined(seen)
+
+
+def _complete(
+    kernel: Kernel,
+    seen: LayerScores,
+    metrics: Mapping[str, Metric],
+    on_failure: Callable[[str, ValueError], None] | None,
+) -> LayerScores:
+    # what is left of a layer that diverged is scored without the filters that did
+    finite = np.isfinite(seen.filters["norm"])
+    array = _of_filters(_readable(kernel)[0], finite)
+    held = None if kernel.held is None else kernel.held[finite]
+    nowhere = np.full(finite.shape, np.nan)
+    dc, geary_c = (seen.filters.get(name, nowhere)[finite] for name in ("dc", "geary_c"))
+    compared = redundancy.compare(array)
+    slices = spread.spread(array, compared)
+    numbers, filters = dict(seen.numbers), dict(seen.filters)
+    for more, of_filters in (
+        noise.shared(slices),
+        saturation.measure(array, held),
+        appearance.measure(array, seen.filters["dead"][finite], dc, geary_c),
+        redundancy.measure(array, compared),
+        (filterdb.measure(array, compared.cosines, slices), {}),
+    ):
+        numbers |= more
+        filters |= {name: _scattered(each, finite) for name, each in of_filters.items()}
     for name, metric in metrics.items():
         try:
             numbers[name], filters[name] = _extra(name, metric, kernel)
@@ -262,37 +304,38 @@ def _score_kernel(
             if on_failure is None:
                 raise
             on_failure(name, error)
-
-    return LayerScores(
-        kernel.layer_type,
-        array.shape,
-        verdict,
-        {name: value for name, value in numbers.items() if np.isfinite(value)},
-        {k: v for k, v in filters.items() if k in _ALWAYS or not np.isnan(v).all()},
-        kernel.trainable,
-    )
+    verdict = noise.verdict(numbers, array.shape) if finite.all() else "undetermined"
+    return _defined(replace(seen, verdict=verdict, numbers=numbers, filters=filters))
 
 
-def _of_weights(
-    array: Array, is_dead: Array, held: Array | None
-) -> tuple[dict[str, float], dict[str, Array]]:
-    """What a kernel `(*spatial, channels, filters)` of finite weights says by itself."""
-    compared = redundancy.compare(array)
-    slices = spread.spread(array, compared)
-    numbers, filters = noise.measure(array, slices)
-    for more, of_filters in (
-        saturation.measure(array, held),
-        appearance.measure(array, is_dead, filters["dc"], filters["geary_c"]),
-        redundancy.measure(array, compared),
-        (filterdb.measure(array, compared.cosines, slices), {}),
-    ):
-        numbers |= more
-        filters |= of_filters
-    return numbers, filters
+def _readable(kernel: Kernel) -> tuple[Array, Array]:
+    """The kernel in a precision that can square its weights, and the norms of its filters."""
+    array, norms = kernel.array, dead.filter_norms(kernel.array)
+    if beyond_single_precision(array, norms):
+        array = array.astype(np.float64)
+        norms = dead.filter_norms(array)
+    return array, norms
+
+
+def _of_filters(array: Array, places: Array) -> Array:
+    return array if places.all() else array[..., places]
+
+
+def _defined(layer: LayerScores) -> LayerScores:
+    """Without what is undefined for the layer."""
+    numbers = {name: value for name, value in layer.numbers.items() if np.isfinite(value)}
+    filters = {
+        name: each
+        for name, each in layer.filters.items()
+        if name in _ALWAYS or not np.isnan(each).all()
+    }
+    return replace(layer, numbers=numbers, filters=filters)
 
 
 def _scattered(each: Array, places: Array) -> Array:
     """Of some filters, as of all: NaN where there is nothing, and no label."""
+    if places.all():
+        return each
     result = (
         np.full(places.shape, np.nan)
         if each.dtype.kind == "f"

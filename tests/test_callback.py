@@ -562,7 +562,7 @@ def test_an_unknown_layer_of_a_late_model_ends_no_training_that_began(tmp_path):
     assert [list(scores) for scores in watch.history] == [["conv"]] * 3
 
 
-def test_watching_holds_two_copies_of_the_weights_and_no_more(tmp_path):
+def test_watching_takes_less_than_twice_the_memory_of_the_weights(tmp_path):
     hidden = [layers.Dense(units, activation="relu") for units in (8000, 2000)]
     head = layers.Dense(3, activation="softmax")
     model = compiled(keras.Sequential([layers.Input((12, 12, 3)), layers.Flatten(), *hidden, head]))
@@ -572,4 +572,4 @@ def test_watching_holds_two_copies_of_the_weights_and_no_more(tmp_path):
     fit(model, watch, epochs=3)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert 1.9 * watched < peak < 2.3 * watched
+    assert 1.4 * watched < peak < 2 * watched

@@ -68,7 +68,8 @@ def edges(array: Array) -> tuple[Floats, Floats]:
     falls, rises, both = sums
     total = np.where(falls + rises > 0, falls + rises, np.nan)
     coherence = np.hypot(2 * both, falls - rises) / total
-    angle = np.arctan2(falls - rises, 2 * both) / 2 % np.pi % np.pi  # of -1e-17, the first leaves pi
+    angle = np.arctan2(falls - rises, 2 * both) / 2
+    angle = angle % np.pi % np.pi  # of -1e-17, the first leaves pi
     return coherence, np.where(np.isnan(coherence), np.nan, angle)
 
 

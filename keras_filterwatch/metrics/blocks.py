@@ -18,8 +18,9 @@ ROUNDING = {  # what is below this share of the energy it came from is rounding 
 }
 _BLOCK = 2**21  # bytes of a block, which the caches next to a core hold
 _SINGLE = 2**16  # weights, of single precision or less, beyond which sums are exact enough in it
+_BYTES = {"f": 4, "V": 4, "i": 2}  # that single precision holds, by kind of number
 _TOGETHER = 16  # channels
-_COMFORTABLE = 1e-12, 1e15  # norms of filters whose weights single precision can square
+_SMALLEST, _LARGEST = 1e-12, 1e15  # norms whose parts single precision can square
 
 
 def blocks(*arrays: Array, whole_filters: bool = False) -> Iterator[tuple[slice, list[Weights]]]:
@@ -44,24 +45,24 @@ def blocks(*arrays: Array, whole_filters: bool = False) -> Iterator[tuple[slice,
         columns = slice(first, min(first + wide, filters))
         for channel in range(0, channels, deep):
             parts = [array[..., channel : channel + deep, columns] for array in arrays]
-            yield columns, [_in_order(part, dtype).reshape(taps, *part.shape[-2:]) for part in parts]
+            yield columns, [_in_order(part, dtype) for part in parts]
 
 
 def _in_order(part: Array, dtype: np.dtype[Any]) -> Weights:
     ordered = part.dtype == dtype and part.strides[-1] == part.itemsize
-    return part if ordered else part.astype(dtype, order="C")
+    block = part if ordered else part.astype(dtype, order="C")
+    return block.reshape(-1, *part.shape[-2:])
 
 
 def precision(*arrays: Array) -> np.dtype[Any]:
     """What numbers of these arrays of one shape are read in."""
-    short = all(array.dtype.kind in "fV" and array.dtype.itemsize <= 4 for array in arrays)
+    short = all(array.dtype.itemsize <= _BYTES.get(array.dtype.kind, 0) for array in arrays)
     return np.dtype(np.float32 if short and arrays[0].size > _SINGLE else np.float64)
 
 
 def beyond_single_precision(array: Array, norms: Array) -> bool:
-    """Whether weights of filters with these norms are too small or too large to be squared in it."""
-    smallest, largest = _COMFORTABLE
-    return bool(array[..., norms < smallest].any() or (norms > largest).any())
+    """Whether filters with these norms have weights that cannot be squared in it."""
+    return bool(array[..., norms < _SMALLEST].any() or (norms > _LARGEST).any())
 
 
 def products(one: Weights, other: Weights) -> Floats:

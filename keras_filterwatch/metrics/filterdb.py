@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats, blocks
+from keras_filterwatch.metrics.blocks import ROUNDING, Floats, blocks
 from keras_filterwatch.metrics.spread import Spread, spread
 
 _EMPTY = 0.01  # a slice is empty if all its weights are below this share of the layer's largest
@@ -58,7 +58,7 @@ def variance_entropy(array: Array, slices: Spread | None = None) -> float:
     if not slices.energy > 0:
         return math.nan
     variances = np.linalg.eigvalsh(slices.gram)
-    shares = variances[variances > slices.rounding * slices.energy]
+    shares = variances[variances > ROUNDING[np.dtype(np.float64)] * slices.energy]
     shares = shares / shares.sum()
     return abs(float((shares * np.log10(shares)).sum()))
 

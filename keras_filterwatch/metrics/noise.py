@@ -52,29 +52,36 @@ def anisotropy(array: Array) -> float:
     compare their filters over the channels. Of slices with more than 512 coordinates an even
     sample of so many is compared. NaN with fewer than three slices.
     """
-    return spread(array).anisotropy()
+    return spread(array).anisotropy
 
 
 @np.errstate(all="ignore")
-def measure(
-    array: Array, slices: Spread | None = None
-) -> tuple[dict[str, float], dict[str, Floats]]:
-    """All of this file for one kernel `(*spatial, channels, filters)` of finite weights.
-
-    `slices` is their `spread`, if it is known.
+def roughness(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
+    """All of this file but anisotropy, for a kernel `(*spatial, channels, filters)`.
 
     Returns the layer's numbers, without those that are undefined, and the same per filter,
     `(filters,)`, NaN where undefined: `geary_c`, `noise`, `noise_z` (standard errors from noise),
-    `slices` (their effective number), `dc` (share of the energy in the slices' means: 1/n under
-    noise, 1 for a flat kernel) and `anisotropy`.
+    `slices` (their effective number) and `dc` (share of the energy in the slices' means: 1/n under
+    noise, 1 for a flat kernel). The weights have to be finite.
     """
-    spatial = array.shape[:-2]
-    sums = _sums(array)
+    spatial, sums = array.shape[:-2], _sums(array)
     layer = {name: float(value) for name, value in _pool(sums.sum(axis=1), spatial).items()}
-    slices = slices or spread(array)
-    layer["anisotropy"] = slices.anisotropy()
-    filters = {**_pool(sums, spatial), "anisotropy": slices.of_filters}
-    return {name: value for name, value in layer.items() if np.isfinite(value)}, filters
+    defined = {name: value for name, value in layer.items() if np.isfinite(value)}
+    return defined, _pool(sums, spatial)
+
+
+def shared(slices: Spread) -> tuple[dict[str, float], dict[str, Floats]]:
+    """`anisotropy` of a layer, if it is defined, and of its filters, `(filters,)`."""
+    of_layer = slices.anisotropy
+    numbers = {"anisotropy": of_layer} if np.isfinite(of_layer) else {}
+    return numbers, {"anisotropy": slices.of_filters}
+
+
+def measure(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
+    """All of this file for one kernel `(*spatial, channels, filters)`."""
+    layer, filters = roughness(array)
+    more, of_filters = shared(spread(array))
+    return layer | more, filters | of_filters
 
 
 def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
@@ -155,7 +162,9 @@ def _sums(array: Array) -> Floats:
         mean = block.mean(axis=0)
         centred = block - mean
         window = centred.reshape(*spatial, *mean.shape)
-        rough = sum(_energies(np.diff(window, axis=axis)) for axis in range(len(spatial)))
+        rough = np.zeros(mean.shape)
+        for axis in range(len(spatial)):
+            rough += _energies(np.diff(window, axis=axis))
         varied = _energies(centred)
         flat = len(block) * np.square(mean, dtype=np.float64)
         energy = varied + flat
@@ -169,7 +178,7 @@ def _sums(array: Array) -> Floats:
 def _energies(window: Weights) -> Floats:
     """Sums of squares of slices `(*spatial, channels, filters)`: `(channels, filters)`."""
     rows = window.reshape(-1, *window.shape[-2:])
-    return np.einsum("tcf,tcf->cf", rows, rows).astype(np.float64)
+    return np.asarray(np.einsum("tcf,tcf->cf", rows, rows), np.float64)
 
 
 def _pool(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:

@@ -192,7 +192,8 @@ def _highest_cosines(
         some = slice(start, start + step)
         parts = windows[..., some, :] / lengths
         for axis, size in enumerate(spatial):
-            parts = np.moveaxis(np.tensordot(_even_and_odd(size).astype(parts.dtype), parts, (1, axis)), 0, axis)
+            turn = _even_and_odd(size).astype(parts.dtype)
+            parts = np.moveaxis(np.tensordot(turn, parts, (1, axis)), 0, axis)
         for place, weights in zip(group.ravel(), parts.reshape(-1, *parts.shape[-2:]), strict=True):
             squares[place, some] += np.square(weights)
     profile = np.sqrt(squares.reshape(-1, count))

@@ -11,9 +11,7 @@ _SAMPLE = 2**17  # weights whose histogram tells that of more
 _AT = 1e-6  # share of the range within which a weight is at its end
 
 
-def measure(
-    array: Array, held: Array | None = None
-) -> tuple[dict[str, float], dict[str, Floats]]:
+def measure(array: Array, held: Array | None = None) -> tuple[dict[str, float], dict[str, Floats]]:
     """`rail` and `coverage` of a kernel `(*spatial, channels, filters)`; `rail` per filter too."""
     ends = _ends(array)
     share, filters = rail(array, held, ends)

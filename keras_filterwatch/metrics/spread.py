@@ -14,35 +14,28 @@ _SMALL = 25  # taps up to which covariances are summed one by one, which is fast
 _LARGE = 2**13  # weights of a filter with a larger window that are read: of more, some channels
 
 
+_EXACT = ROUNDING[np.dtype(np.float64)]
+
+
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Gram matrices of a kernel's slices, centred over each other.
+    """How a kernel's slices vary over each other.
 
     A slice has its taps as coordinates. Without a window a filter is one slice, and its channels
     are the coordinates.
 
     Attributes:
-        coordinates: of a slice.
-        slices: of the layer.
-        gram: of the layer's slices, from coordinate to coordinate; without a window the one from
-            filter to filter, which has the same trace and the same sum of squares.
+        gram: the Gram matrix of the centred slices, from coordinate to coordinate; without a
+            window that from filter to filter, which has the same trace and sum of squares.
         energy: of the slices before they were centred.
-        rounding: the share of the energy below which is rounding noise.
-        of_filters: anisotropy of each filter's own slices, `(filters,)`.
+        anisotropy: of the layer, see `noise.anisotropy`.
+        of_filters: of each filter's own slices, `(filters,)`; NaN with fewer than three.
     """
 
-    coordinates: int
-    slices: int
     gram: Floats
     energy: float
-    rounding: float
+    anisotropy: float
     of_filters: Floats
-
-    def anisotropy(self) -> float:
-        """John's (1971) test of sphericity, rescaled: see `noise.anisotropy`."""
-        trace, squares = np.trace(self.gram), np.square(self.gram).sum()
-        some = trace if trace > self.rounding * self.energy else np.nan
-        return float(_sphericity(some, squares, self.slices, self.coordinates))
 
 
 @np.errstate(all="ignore")
@@ -51,26 +44,26 @@ def spread(array: Array, compared: Comparison | None = None) -> Spread:
     if math.prod(array.shape[:-2]) == 1:
         return _between_filters(array, compared or compare(array))
     points = _coordinates(array)
-    coordinates, slices, filters = points.shape
-    mean, energies = np.zeros((coordinates, filters)), np.zeros(filters)
+    taps, channels, filters = points.shape
+    mean, energies = np.zeros((taps, filters)), np.zeros(filters)
     for columns, (block,) in blocks(points):
         mean[:, columns] += block.sum(axis=1, dtype=np.float64)
         energies[columns] += products(block, block)
-    mean /= max(slices, 1)
+    mean /= max(channels, 1)
     of_layer = mean.mean(axis=1, keepdims=True) if filters else mean
-    if coordinates <= _SMALL:
+    if taps <= _SMALL:
         grams = _by_pairs(points, mean)
         traces, squares = np.trace(grams), np.square(grams).sum(axis=(0, 1))
         apart = mean - of_layer
-        gram = grams.sum(axis=2) + slices * apart @ apart.T
+        gram = grams.sum(axis=2) + channels * apart @ apart.T
     else:
         traces, squares = _filter_by_filter(points, mean)
         gram = _at_once(points, of_layer)
-    traces[traces <= ROUNDING[np.dtype(np.float64)] * energies] = np.nan
-    of_filters = _sphericity(traces, squares, slices, coordinates)
-    rounding = ROUNDING[np.dtype(np.float64)]  # since what is multiplied was centred before
-    count = slices * filters
-    return Spread(coordinates, count, gram, float(energies.sum()), rounding, of_filters)
+    energy = float(energies.sum())
+    of_filters = _sphericity(traces, squares, _EXACT * energies, channels, taps)
+    return Spread(
+        gram, energy, _anisotropy(gram, _EXACT * energy, channels * filters, taps), of_filters
+    )
 
 
 def _between_filters(array: Array, compared: Comparison) -> Spread:
@@ -79,9 +72,9 @@ def _between_filters(array: Array, compared: Comparison) -> Spread:
     if len(gram):
         mean = gram.mean(axis=0)
         gram = gram - mean - mean[:, np.newaxis] + mean.mean()
-    nowhere = np.full(filters, np.nan)
-    rounding = ROUNDING[compared.flat.dtype]
-    return Spread(channels, len(gram), gram, energy, rounding, nowhere)
+    noise = ROUNDING[compared.flat.dtype] * energy  # here products are taken before centring
+    anisotropy = _anisotropy(gram, noise, len(gram), channels)
+    return Spread(gram, energy, anisotropy, np.full(filters, np.nan))
 
 
 def _coordinates(array: Array) -> Array:
@@ -134,12 +127,18 @@ def _centred(block: Weights, mean: Floats) -> Weights:
     return np.asarray(block - mean[:, np.newaxis].astype(block.dtype))
 
 
+def _anisotropy(gram: Floats, noise: float, slices: int, dimensions: int) -> float:
+    trace, squares = np.trace(gram), np.square(gram).sum()
+    return float(_sphericity(np.asarray(trace), squares, np.asarray(noise), slices, dimensions))
+
+
 def _sphericity(
-    trace: Floats | float, squares: Floats | float, slices: int, dimensions: int
+    traces: Floats, squares: Floats, noise: Floats, slices: int, dimensions: int
 ) -> Floats:
-    """From the trace and the sum of squares of Gram matrices; NaN where undefined."""
+    """John's (1971) test of sphericity, rescaled; NaN where undefined or rounding noise."""
     m, d = slices - 1, dimensions
     if m < 2 or d < 2:
-        return np.full(np.shape(trace), np.nan)
+        return np.full(np.shape(traces), np.nan)
+    some = np.where(traces > noise, traces, np.nan)
     under_noise = (m + d + 1) / (m * d + 2)
-    return np.asarray((squares / np.square(trace) - under_noise) / (1 - under_noise))
+    return np.asarray((squares / np.square(some) - under_noise) / (1 - under_noise))
