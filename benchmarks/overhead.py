@@ -1,17 +1,22 @@
 """What watching costs, beside `keras.callbacks.TensorBoard` and a plain pass over the weights.
 
-`python benchmarks/overhead.py` prints a line for each aim, on TensorFlow, all measured side by side
-in one run; `python benchmarks/overhead.py resnet import` only these.
+`python -m benchmarks.overhead` measures all, on TensorFlow, side by side in one run; names such as
+`resnet import` only these. `--out PAGE` puts the table on a page, `--check` fails if something is
+far above its aim (a busy machine is allowed for).
 """
 
+import argparse
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,9 +28,34 @@ import numpy as np
 from keras import layers
 
 import keras_filterwatch as fw
+from benchmarks.pages import write_part
 from keras_filterwatch import extraction, scoring
 
 EPOCHS, ROUNDS = 4, 5
+SIZES = (52, 128, 256, 512, 1024, 2048, 2896)  # filters of four layers 3x3: 0.1 to 302 M weights
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured; `aim` is that of a quiet machine, `limit` what `--check` lets pass."""
+
+    what: str
+    value: float
+    unit: str
+    aim: float | None = None
+    limit: float | None = None
+
+    @property
+    def fails(self) -> bool:
+        """Whether it is beyond its limit, which lies on the far side of the aim."""
+        if self.limit is None:
+            return False
+        more_is_good = self.aim is not None and self.limit < self.aim
+        return self.value < self.limit if more_is_good else self.value > self.limit
+
+    def __str__(self) -> str:
+        aim = "" if self.aim is None else f"{self.aim:.3g} {self.unit}"
+        return f"| {self.what} | {self.value:.3g} {self.unit} | {aim} |"
 
 
 def seconds(task: Callable[[], object]) -> float:
@@ -64,40 +94,30 @@ def rest(callback: Any) -> None:
         _ = callback.history
 
 
-def size_of(directory: Path) -> int:
-    """Bytes in all files below."""
-    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-
-
-def report(what: str, measured: str, aim: str) -> None:
-    """One line, at once."""
-    print(f"{what:52} {measured:>28}   aim {aim}", flush=True)
-
-
-def resnet(directory: Path) -> None:
-    """ResNet50 beside Keras's callback, and scores beside plain passes."""
+def resnet(directory: Path) -> Iterator[Row]:
+    """ResNet50, all kernels, default pictures, beside Keras's callback."""
     model = application("ResNet50")
     watch = fw.FilterWatch(directory / "watch")
     tensorboard = keras.callbacks.TensorBoard(
         directory / "keras", histogram_freq=1, write_images=True, write_graph=False
     )
-    ours, keras_own = waits(model, watch, tensorboard)
-    ratio = median(a / b for (a, _), (b, _) in zip(ours[1:], keras_own[1:], strict=True))
+    ours, kerass = waits(model, watch, tensorboard)
+    ratio = median(b / a for (a, _), (b, _) in zip(ours[1:], kerass[1:], strict=True))
     waited, beside = (median(times) for times in zip(*ours[1:], strict=True))
-    report("ResNet50: training waits, per epoch", f"{waited:.3f} s", "")
-    report("ResNet50: of Keras's callback", f"1/{1 / ratio:.0f}", "1/30")
-    report("ResNet50: goes on beside training", f"{beside:.2f} s", "")
-    size = size_of(directory / "watch") / (EPOCHS + 1) / 1000
-    report("ResNet50: events per epoch", f"{size:.0f} kB", "600 kB")
+    kbytes = sum(p.stat().st_size for p in (directory / "watch").rglob("events*")) / 1000
     at_once, all_scores = passes(model)
-    report("ResNet50: scores that training waits for", f"{at_once:.1f} plain passes", "8")
-    report("ResNet50: all scores", f"{all_scores:.1f} plain passes", "8")
+    yield Row("ResNet50: Keras's callback makes training wait longer", ratio, "times", 30, 8)
+    yield Row("ResNet50: training waits, per epoch", waited, "s")
+    yield Row("ResNet50: goes on beside training, per epoch", beside, "s")
+    yield Row("ResNet50: events, per epoch", kbytes / (EPOCHS + 1), "kB", 600, 600)
+    yield Row("ResNet50: scores that training waits for", at_once, "plain passes", 8, 24)
+    yield Row("ResNet50: all scores", all_scores, "plain passes", 8, 150)
 
 
 def passes(model: keras.Model) -> list[float]:
-    """The time that scores take, over that of a sum of squares of all weights in one array.
+    """The time of scores over that of a sum of squares of all weights in one array.
 
-    Those that training waits for, and all.
+    Of the scores that training waits for, and of all.
     """
     snapshot = extraction.find(model).read(0)
     before = snapshot.copied()
@@ -111,7 +131,7 @@ def passes(model: keras.Model) -> list[float]:
     return [median(times[i] / times[2] for times in rounds) for i in range(2)]
 
 
-def vgg(directory: Path) -> None:
+def vgg(directory: Path) -> Iterator[Row]:
     """VGG16, which Keras's callback does not survive on 24 GB."""
     model = application("VGG16")
     weights = sum(int(np.prod(weight.shape)) * 4 for weight in model.weights)
@@ -121,56 +141,60 @@ def vgg(directory: Path) -> None:
     tracemalloc.stop()
     (ours,) = waits(model, fw.FilterWatch(directory / "vgg"), epochs=3)
     waited, beside = (median(times) for times in zip(*ours[1:], strict=True))
-    report("VGG16: training waits, per epoch", f"{waited:.2f} s", "1.5 s")
-    report("VGG16: goes on beside training", f"{beside:.2f} s", "")
-    report("VGG16: extra memory", f"{most / weights:.2f} x the weights", "2")
+    yield Row("VGG16: training waits, per epoch", waited, "s", 1.5, 4.5)
+    yield Row("VGG16: goes on beside training, per epoch", beside, "s")
+    yield Row("VGG16: extra memory, of the weights", most / weights, "", 2, 2)
 
 
-def long(directory: Path) -> None:
-    """Epoch 1,000 against epoch 2."""
+def long(directory: Path, epochs: int = 1000) -> Iterator[Row]:
+    """The last of 1,000 epochs against the second, in time and in memory."""
     model = keras.Sequential(
         [layers.Input((32, 32, 3)), layers.Conv2D(32, 5), layers.Conv2D(32, 3)]
     )
-    times = [sum(each) for each in waits(model, fw.FilterWatch(directory / "long"), epochs=1000)[0]]
-    ratio = median(times[-20:]) / median(times[1:21])
-    report("epoch 1,000 over epoch 2: time", f"{ratio:.2f}", "1")
-    tracemalloc.start()  # apart, since it takes time too
-    watch, kept = fw.FilterWatch(directory / "memory"), []
-    for _ in range(2):
-        waits(model, watch, epochs=50)
+    model.compile("sgd", "mse")
+    watch = fw.FilterWatch(directory / "long")
+    times = [sum(each) for each in waits(model, watch, epochs=epochs)[0]]
+    yield Row("epoch 1,000 over epoch 2: time", median(times[-20:]) / median(times[1:21]), "", 1, 2)
+    tracemalloc.start()  # apart, and without pictures, since it takes time too
+    watch, kept = fw.FilterWatch(directory / "memory", images=False), []
+    waits(model, watch, epochs=1)
+    for begin, end in ((1, 320), (320, 960)):
+        for epoch in range(begin, end):
+            watch.on_epoch_end(epoch, {"loss": 1.0})
+        rest(watch)
         kept.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    grown = f"{(kept[1] - kept[0]) / 50_000:.1f} kB"
-    report("memory kept per epoch (two layers, 64 filters)", grown, "bounded")
+    grown = (kept[1] - kept[0]) / 640_000
+    yield Row("epochs 320 to 960: memory that each adds", grown, "kB", 0, 1)
 
 
-def imports(_: Path) -> None:
-    """Importing the metrics alone."""
+def imports(_: Path) -> Iterator[Row]:
+    """Importing the metrics alone, without Keras."""
     started = "import time; t = time.perf_counter(); import keras_filterwatch.metrics, sys; "
-    code = started + "print(time.perf_counter() - t, 'keras' in sys.modules)"
-    ran = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = started + "assert 'keras' not in sys.modules; print(time.perf_counter() - t)"
+    took = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
         for _ in range(ROUNDS)
     ]
-    took = median(float(each.stdout.split()[0]) for each in ran)
-    report("import of keras_filterwatch.metrics", f"{1000 * took:.0f} ms", "150 ms, no Keras")
+    yield Row("import of keras_filterwatch.metrics", 1000 * median(took), "ms", 150, 450)
 
 
-def sizes(_: Path) -> None:
-    """Cost of the scores over the number of parameters."""
-    for filters in (32, 64, 128, 256, 512, 1024):
+def sizes(_: Path) -> Iterator[Row]:
+    """All scores over the number of weights."""
+    random = np.random.default_rng(0)
+    for filters in SIZES:
         kernels = {
-            f"layer{i}": np.random.default_rng(i).standard_normal(
-                (3, 3, filters, filters), "float32"
-            )
+            f"layer{i}": random.standard_normal((3, 3, filters, filters), np.float32)
             for i in range(4)
         }
         count = sum(kernel.size for kernel in kernels.values())
-        took = min(seconds(lambda given=kernels: fw.score(given)) for _ in range(3))
-        report(
-            f"scores of {count / 1e6:.1f} M weights",
-            f"{1e9 * took / count:.1f} ns a weight",
-            "level",
+        took = min(seconds(partial(fw.score, kernels)) for _ in range(3))
+        yield Row(
+            f"all scores of {count / 1e6:.1f} M weights",
+            1e9 * took / count,
+            "ns a weight",
+            None,
+            200,
         )
 
 
@@ -184,12 +208,40 @@ def application(name: str) -> keras.Model:
 TASKS = {"resnet": resnet, "vgg": vgg, "long": long, "import": imports, "sizes": sizes}
 
 
-def main() -> None:
+def main() -> int:
     """Measures what the command line names, or all."""
-    for name in sys.argv[1:] or TASKS:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], help="all, if none is named")
+    parser.add_argument("--out", type=Path, help="a page that the table is put on")
+    parser.add_argument("--check", action="store_true", help="fail where a limit is passed")
+    options = parser.parse_args()
+    head = ["| measured | value | aim |", "| --- | --- | --- |"]
+    print(*head, sep="\n")
+    rows = []
+    for name in options.tasks or TASKS:
         with tempfile.TemporaryDirectory() as directory:
-            TASKS[name](Path(directory))
+            for row in TASKS[name](Path(directory)):
+                print(row, flush=True)
+                rows.append(row)
+    if options.out:
+        used = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy"))
+        machine = (
+            f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+        )
+        text = ["# Overhead: what watching costs", "", f"{machine}, {used}. {ABOUT}", ""]
+        write_part(options.out, "\n".join([*text, *head, *map(str, rows)]))
+    failed = [row for row in rows if row.fails]
+    for row in failed if options.check else ():
+        print(f"too much: {row.what}: {row.value:.3g} {row.unit}, the limit is {row.limit:.3g}")
+    return 1 if options.check and failed else 0
 
+
+ABOUT = (
+    "Networks from keras.applications with random weights. Keras's callback is "
+    "`TensorBoard(histogram_freq=1, write_images=True)`; both take turns in one run. A plain pass "
+    "is the sum of the squares of all weights in one array. Memory is NumPy's. `python -m "
+    "benchmarks.overhead --out benchmarks/RESULTS.md` writes this part."
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

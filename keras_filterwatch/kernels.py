@@ -109,8 +109,8 @@ class Snapshot:
     def condensed(self) -> "Snapshot":
         """A copy that keeps directions, in half the memory: large kernels have 16 bits a weight.
 
-        Scaled so that the largest weight just fits; the rotation from such a kernel to itself is
-        below 1e-8.
+        Scaled so that the largest weight just fits: of a kernel and its copy, the cosine is within
+        1e-7 of 1.
         """
         return replace(self, kernels=tuple(_condensed(kernel) for kernel in self.kernels))
 

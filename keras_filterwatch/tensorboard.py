@@ -248,8 +248,24 @@ def _shape(sizes: Iterable[int]) -> tensor_shape_pb2.TensorShapeProto:
 
 
 def _png(image: Image.Image) -> bytes:
-    if image.getcolors(256):  # few colours: a palette says the same in a third of the bytes
-        image = image.quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    _with_palette(image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _with_palette(image: Image.Image) -> Image.Image:
+    """The same picture with a palette, which takes a third of the bytes, if it has few colours.
+
+    Pillow's `quantize` does this too, in five times the time.
+    """
+    opaque = image.convert("RGB").convert("RGBA")  # four bytes a pixel: one number
+    counted = opaque.getcolors(256)
+    if image.mode != "RGB" or counted is None:
+        return image
+    colours = np.array([colour for _, colour in counted], np.uint8)
+    numbers = colours.view(np.uint32).ravel()
+    colours, numbers = colours[numbers.argsort()], np.sort(numbers)
+    pixels = np.asarray(opaque).view(np.uint32)[..., 0]
+    paletted = Image.fromarray(np.searchsorted(numbers, pixels).astype(np.uint8))
+    paletted.putpalette(colours[:, :3].ravel().tolist())
+    return paletted

@@ -3,14 +3,19 @@
 import concurrent.futures
 import io
 import math
+import subprocess
 import sys
+import threading
+import time
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from viewer import read
 
 import keras_filterwatch as fw
 
@@ -419,6 +424,94 @@ def test_summary_prints_the_table_the_alarms_and_the_command(tmp_path, capsys):
 
 
 # Nothing that goes wrong while watching ends a training.
+
+
+def test_training_goes_on_while_the_rest_is_scored_and_drawn(tmp_path):
+    trains = threading.Event()
+
+    class Trains(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            trains.set()
+
+    watch = fw.FilterWatch(tmp_path, metrics={"trained": lambda array: trains.wait(10)})
+    fit(network(), watch, Trains(), epochs=1)
+    assert watch.history[0]["first"]["trained"] == 1
+
+
+def test_what_goes_on_beside_training_sees_the_weights_as_they_were(tmp_path):
+    means = []
+
+    class Means(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kernel = self.model.get_layer("first").kernel
+            means.append(float(keras.ops.convert_to_numpy(kernel).mean()))
+
+    def late(array):
+        time.sleep(0.05)
+        return array.mean()
+
+    watch = fw.FilterWatch(tmp_path, images=False, layers="first", metrics={"late": late})
+    fit(network(rate=1.0), watch, Means(), epochs=3)
+    assert [scores["first"]["late"] for scores in watch.history[1:]] == pytest.approx(means)
+
+
+def test_callbacks_that_ask_for_the_history_find_this_epoch_in_it(tmp_path):
+    seen = []
+
+    class Asks(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((watch.history[-1].step, len(watch.alarms), watch.diagnosis.cause))
+
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(RESTING), watch, Asks(), epochs=6)
+    assert [step for step, *_ in seen] == [1, 2, 3, 4, 5, 6]
+    assert seen[-1][1:] == (len(watch.alarms), watch.diagnosis.cause)
+    assert watch.alarms
+
+
+def test_a_rule_may_ask_for_the_history(tmp_path):
+    asked = []
+    watch = fw.FilterWatch(tmp_path, rules=[lambda history: asked.append(watch.history) or []])
+    fit(network(), watch, epochs=1)
+    assert asked == [watch.history, watch.history]
+
+
+def test_warnings_that_are_errors_reach_the_training(tmp_path):
+    watch = fw.FilterWatch(tmp_path, rules=[lambda history: history["missing"]])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="FilterWatch")
+        with pytest.raises(UserWarning, match="it is silent"):
+            fit(network(), watch)
+
+
+def test_a_training_that_fails_loses_no_step_that_it_had_seen(tmp_path):
+    code = """
+import time
+import keras
+import keras_filterwatch as fw
+from test_callback import fit, network
+
+class Fails(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise RuntimeError("out of data")
+
+def slow(array):
+    time.sleep(0.2)
+    return 1.0
+
+fit(network(), fw.FilterWatch("logs", metrics={"slow": slow}), Fails(), epochs=5)
+"""
+    paths = [*sys.path, str(Path(__file__).parent)]
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {paths}\n{code}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "RuntimeError: out of data" in ran.stderr
+    curve = read(tmp_path / "logs" / "filterwatch")["slow/00_first"]
+    assert [step for step, _ in curve] == [0, 1, 2]
 
 
 def test_what_cannot_be_printed_is_said_and_training_goes_on(tmp_path, monkeypatch):

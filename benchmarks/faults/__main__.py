@@ -5,6 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.pages import write_part
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -19,7 +21,7 @@ def main(given: Sequence[str] | None = None) -> None:
     train.add_argument("--processes", type=int, default=2)
     report = commands.add_parser("report", help="what the records say, as markdown")
     report.add_argument("--half", choices=("unseen", "tuning", "all"), default="unseen")
-    report.add_argument("--out", type=Path, help="a file, instead of the screen")
+    report.add_argument("--out", type=Path, help="a page that it is put on, instead of the screen")
     options = parser.parse_args(given)
     if options.command == "train":
         _train(options)
@@ -39,7 +41,7 @@ def _report(options: argparse.Namespace) -> None:
 
     text = report(options.results, options.half)
     if options.out:
-        options.out.write_text(text)
+        write_part(options.out, text)
     else:
         print(text, end="")
 

@@ -114,7 +114,7 @@ def _preface(trained: Sequence[Trained], clear: Sequence[Trained], half: str) ->
         "in both, their parameters are drawn anew. The other tools' rules are written from their "
         "published definitions (`baselines.py`); of theirs, any symptom that fits counts as the "
         "right cause. `python -m benchmarks.faults train`, then `report --out "
-        "benchmarks/RESULTS.md`, writes this page."
+        "benchmarks/RESULTS.md`, writes this part."
     )
 
 

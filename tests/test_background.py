@@ -1,0 +1,83 @@
+"""Work beside training: in order, one at a time, finished whatever happens."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from keras_filterwatch.background import Background
+
+
+def test_the_owner_goes_on_while_the_task_is_done():
+    background, gone_on = Background(), threading.Event()
+    done = []
+    background.start(lambda: done.append(gone_on.wait(10)))
+    gone_on.set()  # a task done at once would have waited in vain
+    background.wait()
+    assert done == [True]
+
+
+def test_tasks_are_done_one_after_the_other():
+    background, done, under_way = Background(), [], threading.Lock()
+
+    def task(number):
+        assert under_way.acquire(blocking=False)
+        done.append(number)
+        under_way.release()
+
+    for number in range(50):
+        background.start(lambda number=number: task(number))
+    background.wait()
+    assert done == list(range(50))
+
+
+def test_what_a_task_raises_reaches_the_owner_once():
+    background = Background()
+    background.start(lambda: {}["missing"])
+    with pytest.raises(KeyError, match="missing"):
+        background.wait()
+    background.wait()
+
+
+def test_a_failed_task_keeps_no_later_one_from_being_done():
+    background, done = Background(), []
+    background.start(lambda: {}["missing"])
+    with pytest.raises(KeyError):
+        background.start(lambda: done.append("second"))
+    background.start(lambda: done.append("third"))
+    background.wait()
+    assert done == ["third"]
+
+
+def test_a_task_may_wait_for_its_own_background():
+    background, done = Background(), []
+    background.start(lambda: (background.wait(), done.append(True)))
+    background.wait()
+    assert done == [True]
+
+
+def test_where_no_thread_can_be_had_the_owner_does_it(monkeypatch):
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    background, done = Background(), []
+    background.start(lambda: done.append(threading.current_thread()))
+    background.wait()
+    assert done == [threading.main_thread()]
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(1)", "raise ValueError"])
+def test_what_was_begun_is_finished_when_the_program_ends(end, tmp_path):
+    code = f"""
+import time
+from pathlib import Path
+from keras_filterwatch.background import Background
+
+background = Background()
+background.start(lambda: (time.sleep(0.5), Path("done").touch()))
+{end}
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=60)
+    assert (tmp_path / "done").exists()

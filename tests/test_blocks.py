@@ -1,0 +1,101 @@
+"""However a kernel is stored, its scores are those of the same numbers in double precision."""
+
+import numpy as np
+import pytest
+
+import keras_filterwatch as fw
+
+SHAPES = [
+    (3, 3, 96, 128),
+    (5, 5, 48, 64),
+    (7, 7, 64, 32),
+    (3, 3, 96, 640),
+    (256, 512),
+    (9, 64, 160),
+]
+EXACT = {"duplicates", "inverted", "rotated", "dead", "rail", "sparsity"}
+
+
+def normal(shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
+
+
+def trained(shape):
+    """Large, with what makes scores interesting: means, copies, dead and fading filters."""
+    array = 0.05 * normal(shape) + 0.02
+    array[..., 1] = array[..., 0]
+    array[..., 2] = -array[..., 3]
+    array[..., 4] = array[::-1, ..., 5]
+    array[..., 6] = 0
+    array[..., 7] *= 1e-4
+    return array
+
+
+def scored(array, first):
+    return fw.score({"layer": array}, first=fw.Snapshot(0, (fw.Kernel("layer", "", first),)))[
+        "layer"
+    ]
+
+
+def compare(single, double):
+    assert single.verdict == double.verdict
+    assert set(single) == set(double)
+    for name, number in double.items():
+        tight = {"abs": 0} if name in EXACT else {"rel": 1e-4, "abs": 1e-5}
+        if name == "noise_z":  # an error of C in standard errors
+            tight = {"abs": 1e-5 * np.sqrt(double["slices"])}
+        assert single[name] == pytest.approx(number, **tight), name
+    assert set(single.filters) == set(double.filters)
+    for name, each in double.filters.items():
+        if each.dtype.kind == "U":
+            np.testing.assert_array_equal(single.filters[name], each)
+        elif name != "noise_z":
+            np.testing.assert_allclose(single.filters[name], each, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("make", [normal, trained])
+def test_single_precision_is_scored_as_double_precision_is(make, shape):
+    array, first = make(shape), make(shape) + 0.01 * normal(shape, seed=1)
+    compare(scored(array, first), scored(array.astype(float), first.astype(float)))
+
+
+def test_half_precision_is_scored_as_double_precision_is():
+    array = normal(SHAPES[0]).astype("float16")
+    compare(scored(array, array), scored(array.astype(float), array.astype(float)))
+
+
+@pytest.mark.parametrize("size", [1e-37, 1e-25, 1e-15, 1e15, 1e30])
+def test_weights_whose_squares_single_precision_loses_are_scored_all_the_same(size):
+    array = normal(SHAPES[0]) * np.float32(size)
+    compare(scored(array, array), scored(array.astype(float), array.astype(float)))
+
+
+def test_one_filter_whose_squares_single_precision_loses_is_scored_all_the_same():
+    array = normal(SHAPES[0])
+    array[..., 3] *= np.float32(1e-25)
+    compare(scored(array, array), scored(array.astype(float), array.astype(float)))
+
+
+@pytest.mark.parametrize(
+    "turn", [np.asfortranarray, lambda a: a.swapaxes(-1, -2).copy().swapaxes(-1, -2)]
+)
+def test_memory_layout_of_large_kernels_does_not_matter(turn):
+    array = trained(SHAPES[0])
+    compare(scored(turn(array), turn(array)), scored(array.astype(float), array.astype(float)))
+
+
+def test_large_filters_that_are_all_one_have_neither_rank_nor_noise_between_them():
+    array = np.repeat(normal((3, 3, 96, 1)), 128, axis=-1)
+    scores = scored(array, array)
+    assert scores["effective_rank"] == pytest.approx(1, abs=1e-3)
+    assert scores["duplicates"] == 1
+    flat = scored(array[0, 0].repeat(9, axis=0), array[0, 0].repeat(9, axis=0))  # without a window
+    assert "anisotropy" not in flat
+
+
+def test_a_large_constant_kernel_has_no_structure():
+    scores = scored(np.full(SHAPES[0], 0.3, "float32"), np.full(SHAPES[0], 0.3, "float32"))
+    assert "noise" not in scores
+    assert "anisotropy" not in scores
+    assert scores.verdict == "undetermined" or scores["dc"] == pytest.approx(1)

@@ -1,0 +1,56 @@
+"""What is kept of a long training: bounded, and enough to judge by."""
+
+import numpy as np
+
+from keras_filterwatch.history import remember
+from keras_filterwatch.scoring import LayerScores, Scores
+
+
+def look(step, filters=8, logs=None):
+    """A look at one layer."""
+    numbers = {"norm": np.full(filters, float(step))}
+    layer = LayerScores("Conv2D", (3, 3, 1, filters), "undetermined", {"dead": 0.0}, numbers)
+    return Scores(step, step, {"conv": layer}, logs=logs or {})
+
+
+def after(looks, filters=8, logged=0):
+    """The history after so many looks, the first `logged` of which logged no loss."""
+    history = []
+    for step in range(looks):
+        remember(history, look(step, filters, {"loss": 1.0} if step >= logged else {}))
+    return history
+
+
+def steps(history):
+    return [scores.step for scores in history]
+
+
+def test_up_to_256_looks_all_are_kept():
+    assert steps(after(256)) == list(range(256))
+
+
+def test_of_more_the_first_and_the_last_128_are_kept_and_256_in_all():
+    kept = steps(after(3000))
+    assert len(kept) == 256
+    assert kept[0] == 0
+    assert kept[-128:] == list(range(2872, 3000))
+
+
+def test_what_is_kept_of_the_past_is_spread_evenly():
+    gaps = np.diff(steps(after(3000))[1:-127])
+    assert gaps.max() < 3 * np.median(gaps)
+
+
+def test_the_first_look_that_logged_a_loss_is_kept():
+    assert 100 in steps(after(1000, logged=100))
+
+
+def test_numbers_of_filters_are_kept_while_there_is_room():
+    assert all(scores["conv"].filters for scores in after(300))
+
+
+def test_without_room_the_first_look_and_the_last_ones_keep_the_numbers_of_filters():
+    history = after(20, filters=2**20)  # 8 MiB each
+    detailed = [scores.step for scores in history if scores["conv"].filters]
+    assert detailed == [0, *range(13, 20)]  # 64 MiB in all
+    assert all(scores.dead_filters == 0 for scores in history)
