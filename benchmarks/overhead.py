@@ -211,10 +211,13 @@ TASKS = {"resnet": resnet, "vgg": vgg, "long": long, "import": imports, "sizes":
 def main() -> int:
     """Measures what the command line names, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], help="all, if none is named")
+    names = ", ".join(TASKS)
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {names}; all without any")
     parser.add_argument("--out", type=Path, help="a page that the table is put on")
     parser.add_argument("--check", action="store_true", help="fail where a limit is passed")
     options = parser.parse_args()
+    if unknown := set(options.tasks) - set(TASKS):
+        parser.error(f"no task is called {', '.join(unknown)}; there are {names}")
     head = ["| measured | value | aim |", "| --- | --- | --- |"]
     print(*head, sep="\n")
     rows = []

@@ -26,9 +26,10 @@ class Background:
 
     def wait(self) -> None:
         """Returns when no task is under way; raises what it raised. From within it, at once."""
-        if self._thread in (None, current_thread()):
+        thread = self._thread
+        if thread is None or thread is current_thread():
             return
-        self._thread.join()
+        thread.join()
         self._thread = None
         error, self._error = self._error, None
         if error:

@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -101,7 +101,7 @@ class FilterWatch(keras.callbacks.Callback):
         self._events: tensorboard.EventFile | None = None
         self._warned: set[str] = set()
         self._epochs = self._epochs_before = 0
-        self._batches = self._batches_before = 0
+        self._batches = self._batches_before = self._looked_at = 0
         if self._every:
             # set only where it is asked for: on JAX and torch it makes training wait for batches
             self.on_train_batch_end = self._after_batch
@@ -191,8 +191,7 @@ class FilterWatch(keras.callbacks.Callback):
         # with steps_per_execution, the last of several batches may be beyond the epoch's end
         self._batches = self._batches_before + min(batch + 1, self._steps or batch + 1)
         epoch_ends = batch + 1 >= (self._steps or math.inf)
-        looked_at = self._seen.step if self._seen else 0
-        if self._batches - looked_at >= self._every and not epoch_ends:
+        if self._batches - self._looked_at >= self._every and not epoch_ends:
             self._look()
 
     @property
@@ -252,35 +251,34 @@ class FilterWatch(keras.callbacks.Callback):
         step = self._batches if self._every else self._epochs
         if self._watched is None or not self._watched.sources:
             return None
-        if self._seen and self._seen.step == step:
-            if self._seen.epoch < self._epochs:
-                # the batch before was the last one: an epoch of unknown length ends unforeseen
-                told = _numbers(logs) | _learning_rate(self.model)
-                self._seen = replace(self._seen, epoch=self._epochs, logs=told)
-                self._background.start(partial(self._look_again, self._seen))
-            return self._seen
         self._background.wait()  # what it reads is written now
         with self._going_on("score the kernels", "steps are missing"):
+            told = _numbers(logs) | _learning_rate(self.model)
+            if self._seen and self._seen.step == step:
+                if self._seen.epoch < self._epochs:
+                    # the batch before was the last one: an epoch of unknown length ends unforeseen
+                    self._seen = replace(self._seen, epoch=self._epochs, logs=told)
+                    self._begin(partial(self._look_again, self._seen))
+                return self._seen
+            self._looked_at = step
             _ = self.model  # on JAX, asking for it brings its weights up to date
             snapshot = self._watched.read(step)
-            self._seen = glance(
-                snapshot,
-                first=self._first or snapshot,
-                previous=self._previous,
-                epoch=self._epochs,
-                outputs=self._outputs(),
-                logs=_numbers(logs) | _learning_rate(self.model),
-            )
-            self._rough = self._rough or not math.isnan(self._seen.filter_noise)
+            first = self._first or snapshot
+            outputs = self._outputs()
+            seen = glance(snapshot, first, self._previous, self._epochs, outputs, told)
+            self._rough = self._rough or not math.isnan(seen.filter_noise)
             self._previous = snapshot.copied(self._room)
             self._first = self._first or snapshot.condensed()
             drawn = self._drawn(self._album.of_outputs(snapshot, self.model, self.probe))
-            work = partial(self._look_closer, self._previous, self._seen, drawn)
-            self._background.start(work)
-            if self.stop_on:
-                self._background.wait()
-            return self._seen
+            self._begin(partial(self._look_closer, self._previous, seen, drawn))
+            self._seen = seen
+            return seen
         return None
+
+    def _begin(self, task: Callable[[], None]) -> None:
+        self._background.start(task)
+        if self.stop_on:  # whether training goes on is known when it has ended
+            self._background.wait()
 
     def _outputs(self) -> Mapping[str, Outputs] | None:
         if self.probe is not None and self._watched:
@@ -372,7 +370,11 @@ def _has_weights(model: keras.Model) -> bool:
 
 def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
     """What of the logs is a number."""
-    return {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
+    return {
+        name: float(value)
+        for name, value in (logs or {}).items()
+        if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "fiub"
+    }
 
 
 def _learning_rate(model: keras.Model) -> dict[str, float]:

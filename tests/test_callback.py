@@ -337,6 +337,16 @@ def test_history_has_the_logs_of_each_epoch_and_the_learning_rate(tmp_path):
     assert set(watch.history[0].logs) == {"learning_rate"}
 
 
+def test_logs_that_are_no_numbers_are_left_alone(tmp_path):
+    class Notes(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs |= {"note": "good", "nothing": None, "several": [1.0, 2.0], "count": 7}
+
+    watch = fw.FilterWatch(tmp_path)
+    fit(network(), Notes(), watch, epochs=1)
+    assert set(watch.history[-1].logs) == {"loss", "count", "learning_rate"}
+
+
 def test_healthy_training_of_a_few_epochs_raises_nothing(tmp_path):
     watch = fw.FilterWatch(tmp_path)
     fit(network(), watch, epochs=4)

@@ -49,8 +49,8 @@ def anisotropy(array: Array) -> float:
 
     tr(G^2)/tr(G)^2 of their Gram matrix G, John's (1971) test of sphericity, rescaled: 0 in
     expectation for Gaussian noise, 1 when all slices are one pattern. Kernels without neighbours
-    compare their filters over the channels. Of slices with more than 512 coordinates an even
-    sample of so many is compared. NaN with fewer than three slices.
+    compare their filters over the channels, of more than 512 filters an even sample; of windows
+    with more than 512 taps an even sample of taps. NaN with fewer than three slices.
     """
     return spread(array).anisotropy
 
