@@ -168,6 +168,48 @@ def long(directory: Path, epochs: int = 1000) -> Iterator[Row]:
     yield Row("epochs 320 to 960: memory that each adds", grown, "kB", 0, 1)
 
 
+def fit(directory: Path) -> Iterator[Row]:
+    """Real trainings of a small network, where what goes on beside training takes its cores."""
+    x = np.random.default_rng(0).random((4000, 32, 32, 3), np.float32)
+    y = np.random.default_rng(1).integers(10, size=4000)
+    watched = {
+        "FilterWatch": fw.FilterWatch(directory / "watch"),
+        "FilterWatch(images=False)": fw.FilterWatch(directory / "numbers", images=False),
+        "Keras's callback": keras.callbacks.TensorBoard(
+            directory / "keras", histogram_freq=1, write_images=True
+        ),
+    }
+    alone = epoch_of(small_network(), x, y)
+    yield Row("small network: an epoch without callbacks", alone, "s")
+    for name, callback in watched.items():
+        more = epoch_of(small_network(), x, y, callback) - alone
+        yield Row(f"small network: {name} adds, per epoch", more, "s")
+
+
+def epoch_of(model: keras.Model, x: Any, y: Any, *callbacks: Any) -> float:
+    """Seconds from the begin of an epoch to that of the next, the median of eight."""
+    begins: list[float] = []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: begins.append(time.perf_counter())
+    )
+    model.fit(x, y, batch_size=64, epochs=10, verbose=0, callbacks=[clock, *callbacks])
+    return median(np.diff(begins[1:]).tolist())
+
+
+def small_network() -> keras.Model:
+    """Three convolutions, 100,000 weights."""
+    keras.utils.set_random_seed(0)
+    parts = [
+        layer
+        for filters, window in ((32, 5), (64, 3), (128, 3))
+        for layer in (layers.Conv2D(filters, window, activation="relu"), layers.MaxPooling2D())
+    ]
+    head = [layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")]
+    model = keras.Sequential([layers.Input((32, 32, 3)), *parts, *head])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
 def imports(_: Path) -> Iterator[Row]:
     """Importing the metrics alone, without Keras."""
     started = "import time; t = time.perf_counter(); import keras_filterwatch.metrics, sys; "
@@ -205,7 +247,14 @@ def application(name: str) -> keras.Model:
     return model
 
 
-TASKS = {"resnet": resnet, "vgg": vgg, "long": long, "import": imports, "sizes": sizes}
+TASKS = {
+    "resnet": resnet,
+    "vgg": vgg,
+    "fit": fit,
+    "long": long,
+    "import": imports,
+    "sizes": sizes,
+}
 
 
 def main() -> int:
