@@ -2,25 +2,22 @@
 
 import math
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_filterwatch import activations, arguments, extraction, tensorboard
-from keras_filterwatch.background import Background
+from keras_filterwatch import activations, arguments, extraction
+from keras_filterwatch.caution import Caution
 from keras_filterwatch.diagnosis import Diagnosis, diagnose
-from keras_filterwatch.history import remember
 from keras_filterwatch.kernels import Array, Snapshot
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.pictures import Album, Pictures, Task
+from keras_filterwatch.pictures import Album
 from keras_filterwatch.rules import Alarm, Rule, default_rules
-from keras_filterwatch.scoring import Metric, Scores, complete, glance, not_watched
+from keras_filterwatch.scoring import Metric, Scores, glance, not_watched
+from keras_filterwatch.story import Story
 
 
 class FilterWatch(keras.callbacks.Callback):
@@ -83,23 +80,19 @@ class FilterWatch(keras.callbacks.Callback):
         self.metrics = arguments.extra_metrics(metrics or {})
         self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
         self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
-        self._background = Background()
         self._forget()
 
     def _forget(self) -> None:
         """Back to before the first step; a new model is a new story."""
-        self._history: list[Scores] = []
-        self._alarms: list[Alarm] = []
+        self._caution = Caution()
+        self._story = Story(self._directory, self.metrics, self.rules, self._caution)
         self._watched: extraction.Watched | None = None
-        self._album = Album((), [], False, "epoch")
+        self._activity: activations.Probe | None = None
         self._seen: Scores | None = None
         self._rough = False
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._room: dict[str, Array] = {}
-        self._activity: activations.Probe | None = None
-        self._events: tensorboard.EventFile | None = None
-        self._warned: set[str] = set()
         self._epochs = self._epochs_before = 0
         self._batches = self._batches_before = self._looked_at = 0
         if self._every:
@@ -107,22 +100,22 @@ class FilterWatch(keras.callbacks.Callback):
             self.on_train_batch_end = self._after_batch
 
     def _start_anew(self, why: str) -> None:
-        self._background.wait()
+        self._story.close()
         if self._seen:
-            self._say(f"{why} than FilterWatch saw before: the story starts at step 0 again.")
+            self._caution.say(
+                f"{why} than FilterWatch saw before: the story starts at step 0 again."
+            )
         self._forget()
 
     @property
     def history(self) -> list[Scores]:
         """The `Scores` of each step, oldest first."""
-        self._background.wait()
-        return self._history
+        return self._story.history
 
     @property
     def alarms(self) -> list[Alarm]:
         """The alarms so far, oldest first."""
-        self._background.wait()
-        return self._alarms
+        return self._story.alarms
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -178,9 +171,11 @@ class FilterWatch(keras.callbacks.Callback):
         del self.on_train_batch_end
         self._watched = self._find()
         if self._watched and self._watched.sources:
-            self._warn("the model had no weights before its first batch", "step 0 is after it")
+            self._caution.warn(
+                "the model had no weights before its first batch", "step 0 is after it"
+            )
         for problem in self._watched.problems if self._watched else ():
-            self._warn(problem, "the other layers are watched")
+            self._caution.warn(problem, "the other layers are watched")
         self._announce()
         self._look()
         if self._every:
@@ -209,20 +204,16 @@ class FilterWatch(keras.callbacks.Callback):
                 logs["filter_noise"] = seen.filter_noise if seen else math.nan
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Closes the event file; another fit opens another one."""
-        self._background.wait()
-        if self._alarms:
-            with self._going_on("find the cause of the alarms", "there is no diagnosis"):
-                self._say(f"FilterWatch diagnosis: {self.diagnosis}")
-        events, self._events = self._events, None
-        if events:
-            with self._going_on("close the event file", "its last steps may be missing"):
-                events.close()
+        """Says what is probably wrong, and closes the event file; another fit opens another one."""
+        if self.alarms:
+            with self._caution.going_on("find the cause of the alarms", "there is no diagnosis"):
+                self._caution.say(f"FilterWatch diagnosis: {self.diagnosis}")
+        self._story.close()
 
     # The road from the model to TensorBoard.
 
     def _find(self) -> extraction.Watched | None:
-        with self._going_on("find the kernels", "nothing is watched"):
+        with self._caution.going_on("find the kernels", "nothing is watched"):
             return extraction.find(self.model, self.layers)
         return None
 
@@ -232,15 +223,18 @@ class FilterWatch(keras.callbacks.Callback):
         names = [source.name for source in self._watched.sources]
         windows = [source.name for source in self._watched.sources if source.has_window]
         unit = "step" if self._every else "epoch"
-        self._album = Album(self.images, windows, self.layers is not None, unit)
-        drawn = f", draws {', '.join(self._album.layers)}" if self._album.layers else ""
-        self._say(f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}.")
+        album = Album(self.images, windows, self.layers is not None, unit)
+        self._story.album = album
+        drawn = f", draws {', '.join(album.layers)}" if album.layers else ""
+        self._caution.say(
+            f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}."
+        )
         for line in not_watched(self._watched.skipped):
-            self._say(line)
+            self._caution.say(line)
         if not names:
-            self._warn(f"{self.model.name!r} has no kernels", "nothing is watched")
+            self._caution.warn(f"{self.model.name!r} has no kernels", "nothing is watched")
         elif not windows:
-            self._say(
+            self._caution.say(
                 "No kernel has a window larger than 1, so there are no pictures, noise scores and "
                 "`filter_noise`. A Dense layer that reads images has a window where a Flatten "
                 "layer stands before it."
@@ -251,14 +245,15 @@ class FilterWatch(keras.callbacks.Callback):
         step = self._batches if self._every else self._epochs
         if self._watched is None or not self._watched.sources:
             return None
-        self._background.wait()  # what it reads is written now
-        with self._going_on("score the kernels", "steps are missing"):
+        self._story.wait()  # what it reads is written now
+        with self._caution.going_on("score the kernels", "steps are missing"):
             told = _numbers(logs) | _learning_rate(self.model)
             if self._seen and self._seen.step == step:
                 if self._seen.epoch < self._epochs:
                     # the batch before was the last one: an epoch of unknown length ends unforeseen
                     self._seen = replace(self._seen, epoch=self._epochs, logs=told)
-                    self._begin(partial(self._look_again, self._seen))
+                    self._story.amend(self._seen)
+                    self._stop()
                 return self._seen
             self._looked_at = step
             _ = self.model  # on JAX, asking for it brings its weights up to date
@@ -269,95 +264,31 @@ class FilterWatch(keras.callbacks.Callback):
             self._rough = self._rough or not math.isnan(seen.filter_noise)
             self._previous = snapshot.copied(self._room)
             self._first = self._first or snapshot.condensed()
-            drawn = self._drawn(self._album.of_outputs(snapshot, self.model, self.probe))
-            self._begin(partial(self._look_closer, self._previous, seen, drawn))
+            album = self._story.album
+            drawn = self._story.drawn(album.of_outputs(snapshot, self.model, self.probe))
+            self._story.add(seen, self._previous, drawn)
             self._seen = seen
+            self._stop()
             return seen
         return None
 
-    def _begin(self, task: Callable[[], None]) -> None:
-        self._background.start(task)
-        if self.stop_on:  # whether training goes on is known when it has ended
-            self._background.wait()
+    def _stop(self) -> None:
+        """Ends training if an alarm is in stop_on; only then training waits for alarms."""
+        if not self.stop_on:
+            return
+        reasons = sorted(self._story.raised & set(self.stop_on))
+        if reasons and not self.model.stop_training:
+            self.model.stop_training = True
+            for name in reasons:
+                self._caution.say(f"FilterWatch ends training: {name!r} is in stop_on.")
 
     def _outputs(self) -> Mapping[str, Outputs] | None:
         if self.probe is not None and self._watched:
-            with self._going_on("probe the units", "what they do is missing"):
+            with self._caution.going_on("probe the units", "what they do is missing"):
                 if self._activity is None:
                     self._activity = activations.Probe(self.model, self._watched, self.probe)
                 return self._activity.measure()
         return None
-
-    # What goes on while training does.
-
-    def _look_closer(self, snapshot: Snapshot, seen: Scores, drawn: Pictures) -> None:
-        with self._going_on("score the kernels", "steps are missing"):
-            scores = complete(seen, snapshot, self.metrics, self._metric_failed)
-            remember(self._history, scores)
-            self._judge()
-            drawn |= self._drawn(self._album.of_kernels(snapshot, scores))
-            self._write(scores, drawn)
-
-    def _look_again(self, seen: Scores) -> None:
-        """The same step, of which more is known."""
-        if self._history and self._history[-1].step == seen.step:
-            self._history[-1] = replace(self._history[-1], epoch=seen.epoch, logs=seen.logs)
-            self._judge()
-            self._write(self._history[-1], {})
-
-    def _metric_failed(self, name: str, error: ValueError) -> None:
-        self._warn(f"metric {name!r} failed", f"it is missing where it fails ({error})")
-
-    def _judge(self) -> None:
-        known = {(alarm.rule, alarm.layer) for alarm in self._alarms}
-        stops = set()
-        for rule in self.rules:
-            with self._going_on(f"follow the rule {arguments.rule_name(rule)}", "it is silent"):
-                for alarm in rule(self._history):
-                    stops.add(alarm.rule)  # a second fit ends for what the first one ended for
-                    if (alarm.rule, alarm.layer) not in known:
-                        known.add((alarm.rule, alarm.layer))
-                        self._alarms.append(alarm)
-                        self._say(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
-        reasons = sorted(stops & set(self.stop_on))
-        if reasons and not self.model.stop_training:
-            self.model.stop_training = True
-            for name in reasons:
-                self._say(f"FilterWatch ends training: {name!r} is in stop_on.")
-
-    def _drawn(self, looks: Iterable[tuple[str, str, Task]]) -> Pictures:
-        pictures = {}
-        for name, layer, draw in looks:
-            with self._going_on(f"draw {name} of {layer}", "pictures are missing"):
-                pictures[name, layer] = draw()
-        return pictures
-
-    def _write(self, scores: Scores, pictures: Pictures) -> None:
-        with self._going_on("write events", "steps are missing in TensorBoard"):
-            if self._events is None:
-                self._events = tensorboard.EventFile(self._directory)
-                self._events.write(scores.step, [tensorboard.layout(self._history[0])])
-            diagnosis = diagnose(self._history, self._alarms)
-            self._events.write(
-                scores.step, tensorboard.values(scores, pictures, self._alarms, diagnosis)
-            )
-
-    @contextmanager
-    def _going_on(self, task: str, loss: str) -> Iterator[None]:
-        """Whatever goes wrong in here is said once, and training goes on."""
-        try:
-            yield
-        except Exception as error:
-            self._warn(f"could not {task}", f"{loss} ({type(error).__name__}: {error})")
-
-    def _say(self, words: str) -> None:
-        with self._going_on("print", "some of what FilterWatch says is missing"):
-            print(words)
-
-    def _warn(self, what: str, loss: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            warnings.warn(f"FilterWatch: {what}: {loss}. Training goes on.", stacklevel=2)
 
 
 def _has_weights(model: keras.Model) -> bool:

@@ -27,6 +27,7 @@ NEED_PROBE = ("activations", "favourites")
 _SHEETS = 4  # layers, unless somebody chose them
 
 Task: TypeAlias = Callable[[], Image.Image]
+Drawing: TypeAlias = tuple[str, str, Task]  # name, layer and what draws it
 Pictures: TypeAlias = dict[tuple[str, str], Image.Image]  # by name and layer
 
 
@@ -47,7 +48,7 @@ class Album:
         self._unit = unit
         self._film = Film()
 
-    def of_kernels(self, snapshot: Snapshot, scores: Scores) -> Iterator[tuple[str, str, Task]]:
+    def of_kernels(self, snapshot: Snapshot, scores: Scores) -> Iterator[Drawing]:
         """For each picture of kernels its name, its layer, and what draws it."""
         kernels = self._drawn(snapshot)
         templated = [kernel.name for kernel in kernels if _reads_image(kernel)]
@@ -65,9 +66,7 @@ class Album:
                 tasks["paths"] = partial(draw.class_paths, snapshot)
             yield from self._wanted(layer, tasks)
 
-    def of_outputs(
-        self, snapshot: Snapshot, model: Any, probe: Any
-    ) -> Iterator[tuple[str, str, Task]]:
+    def of_outputs(self, snapshot: Snapshot, model: Any, probe: Any) -> Iterator[Drawing]:
         """The same for pictures that ask the model, as it is now, for its outputs."""
         for kernel in self._drawn(snapshot):
             layer = kernel.name
@@ -81,7 +80,7 @@ class Album:
     def _drawn(self, snapshot: Snapshot) -> list[Kernel]:
         return [kernel for kernel in snapshot.kernels if kernel.name in self.layers]
 
-    def _wanted(self, layer: str, tasks: Mapping[str, Task]) -> Iterator[tuple[str, str, Task]]:
+    def _wanted(self, layer: str, tasks: Mapping[str, Task]) -> Iterator[Drawing]:
         yield from ((name, layer, task) for name, task in tasks.items() if name in self._names)
 
     def _add_to_film(self, scores: Scores, kernel: Kernel) -> Image.Image:

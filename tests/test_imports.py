@@ -28,7 +28,8 @@ def imported_by(code, **environment):
     [
         *("kernels", "metrics", "metrics.noise", "metrics.dead", "metrics.motion"),
         *("metrics.saturation", "metrics.redundancy", "metrics.appearance", "metrics.filterdb"),
-        *("metrics.activity", "scoring", "rules", "logs", "diagnosis", "draw"),
+        *("metrics.activity", "metrics.spread", "scoring", "rules", "logs", "diagnosis", "draw"),
+        *("history", "background", "caution"),
     ],
 )
 def test_core_room_imports_no_framework(room):
