@@ -123,7 +123,7 @@ def passes(model: keras.Model) -> list[float]:
     before = snapshot.copied()
     weights = np.concatenate([kernel.array.ravel() for kernel in snapshot.kernels])
     tasks = (
-        partial(scoring.glance, snapshot, first=before, previous=before),
+        partial(scoring.glance, snapshot, previous=before),
         partial(fw.score, snapshot, first=before, previous=before),
         lambda: np.square(weights).sum(),
     )

@@ -51,9 +51,10 @@ class FilterWatch(keras.callbacks.Callback):
         alarms: the alarms so far, oldest first; a rule speaks once about a layer.
         diagnosis: the most probable cause of the alarms, the evidence, and what to try first.
 
-    Training waits for the noise scores, norms and motion only. The other scores, metrics, rules,
-    pictures and events follow in a thread of their own, a look at a time; whoever asks for
-    `history`, `alarms` or `diagnosis` waits for them, and so does training if `stop_on` is given.
+    Training waits for the noise scores, norms and updates, and for what the probe and the pictures
+    of outputs ask the model. The other scores, metrics, rules, pictures and events follow in a
+    thread of their own, a look at a time; whoever asks for `history`, `alarms` or `diagnosis` waits
+    for them, and so does training if `stop_on` is given.
 
     Raises:
         ValueError, TypeError: an argument that cannot be used.
@@ -258,15 +259,13 @@ class FilterWatch(keras.callbacks.Callback):
             self._looked_at = step
             _ = self.model  # on JAX, asking for it brings its weights up to date
             snapshot = self._watched.read(step)
-            first = self._first or snapshot
-            outputs = self._outputs()
-            seen = glance(snapshot, first, self._previous, self._epochs, outputs, told)
+            seen = glance(snapshot, self._previous, self._epochs, self._outputs(), told)
             self._rough = self._rough or not math.isnan(seen.filter_noise)
-            self._previous = snapshot.copied(self._room)
-            self._first = self._first or snapshot.condensed()
             album = self._story.album
             drawn = self._story.drawn(album.of_outputs(snapshot, self.model, self.probe))
-            self._story.add(seen, self._previous, drawn)
+            self._previous = kept = snapshot.copied(self._room)
+            self._story.add(seen, kept, self._first or kept, drawn)
+            self._first = self._first or kept.condensed()
             self._seen = seen
             self._stop()
             return seen

@@ -313,13 +313,13 @@ def _hidden(scores: Scores) -> list[tuple[str, LayerScores]]:
 
 
 def _epoch_ends(history: History) -> History:
-    """One look for each epoch, its last, where there are looks between."""
-    after = [*history[1:], None]
-    return [now for now, then in zip(history, after, strict=True) if not _within(now, then)]
+    """The looks at the start and at the ends of epochs, where there are looks between."""
+    before = [None, *history]
+    return [now for now, past in zip(history, before, strict=False) if _ends(now, past)]
 
 
-def _within(now: Scores, then: Scores | None) -> bool:
-    return then is not None and then.epoch == now.epoch and now.epoch > 0
+def _ends(now: Scores, past: Scores | None) -> bool:
+    return past is None or now.epoch > past.epoch
 
 
 def _values(history: History, layer: str, name: str) -> list[float]:

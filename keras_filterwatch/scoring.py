@@ -12,6 +12,7 @@ from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
 from keras_filterwatch.metrics import (
     activity,
     appearance,
+    comparison,
     dead,
     filterdb,
     motion,
@@ -132,6 +133,7 @@ class Scores(Mapping[str, LayerScores]):
         """
         filters = [layer.shape[-1] for layer in self.layers.values()]
         shares = [s.get("dead_units", s.get("dead", 0.0)) for s in self.layers.values()]
+        # the flags themselves may be gone: old looks have no numbers of filters
         dead = sum(round(share * each) for share, each in zip(shares, filters, strict=True))
         return dead / sum(filters) if sum(filters) else float("nan")
 
@@ -181,28 +183,21 @@ def score(
             one of `metrics` failed.
     """
     snapshot = snapshot_of(source)
-    seen = glance(snapshot, first, previous, epoch, outputs, logs)
-    return complete(seen, snapshot, metrics or {}, on_failure)
+    seen = glance(snapshot, previous, epoch, outputs, logs)
+    return complete(seen, snapshot, first, metrics or {}, on_failure)
 
 
 def glance(
     snapshot: Snapshot,
-    first: Snapshot | None = None,
     previous: Snapshot | None = None,
     epoch: int | None = None,
     outputs: Mapping[str, activity.Outputs] | None = None,
     logs: Mapping[str, float] | None = None,
 ) -> Scores:
-    """What `score` tells soonest: noise, norms, motion and activity, without verdicts."""
-    at_first = {kernel.name: kernel.array for kernel in first.kernels} if first else {}
-    before = {kernel.name: kernel.array for kernel in previous.kernels} if previous else {}
+    """What `score` tells soonest: noise, norms, update and activity, without verdicts."""
+    before = _arrays(previous)
     layers = {
-        kernel.name: _glance(
-            kernel,
-            at_first.get(kernel.name),
-            before.get(kernel.name),
-            (outputs or {}).get(kernel.name),
-        )
+        kernel.name: _glance(kernel, before.get(kernel.name), (outputs or {}).get(kernel.name))
         for kernel in snapshot.kernels
     }
     epoch = snapshot.step if epoch is None else epoch
@@ -212,15 +207,23 @@ def glance(
 def complete(
     seen: Scores,
     snapshot: Snapshot,
+    first: Snapshot | None,
     metrics: Mapping[str, Metric],
     on_failure: Callable[[str, ValueError], None] | None = None,
 ) -> Scores:
     """All that `score` tells, from what a `glance` at the same snapshot told."""
+    at_first = _arrays(first)
     layers = {
-        kernel.name: _complete(kernel, seen[kernel.name], metrics, on_failure)
+        kernel.name: _complete(
+            kernel, seen[kernel.name], at_first.get(kernel.name), metrics, on_failure
+        )
         for kernel in snapshot.kernels
     }
     return replace(seen, layers=layers)
+
+
+def _arrays(snapshot: Snapshot | None) -> dict[str, Array]:
+    return {kernel.name: kernel.array for kernel in snapshot.kernels} if snapshot else {}
 
 
 def snapshot_of(source: Any, layers: Any = None) -> Snapshot:
@@ -248,9 +251,7 @@ def not_watched(skipped: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _glance(
-    kernel: Kernel, first: Array | None, before: Array | None, outputs: activity.Outputs | None
-) -> LayerScores:
+def _glance(kernel: Kernel, before: Array | None, outputs: activity.Outputs | None) -> LayerScores:
     array, norms = _readable(kernel)
     norms = dead.effective_norms(norms, kernel.gain)
     finite = np.isfinite(norms)
@@ -262,8 +263,6 @@ def _glance(
     filters |= {"norm": norms, "dead": is_dead}
     if before is not None:
         numbers["update"], filters["update"] = motion.update_ratio(array, before)
-    if first is not None:
-        numbers["rotation"], filters["rotation"] = motion.rotation(array, first)
     if outputs is not None:
         of_units, units = activity.measure(outputs)
         numbers |= of_units
@@ -276,27 +275,31 @@ def _glance(
 def _complete(
     kernel: Kernel,
     seen: LayerScores,
+    first: Array | None,
     metrics: Mapping[str, Metric],
     on_failure: Callable[[str, ValueError], None] | None,
 ) -> LayerScores:
     # what is left of a layer that diverged is scored without the filters that did
     finite = np.isfinite(seen.filters["norm"])
-    array = _of_filters(_readable(kernel)[0], finite)
+    whole = _readable(kernel)[0]
+    array = _of_filters(whole, finite)
     held = None if kernel.held is None else kernel.held[finite]
     nowhere = np.full(finite.shape, np.nan)
     dc, geary_c = (seen.filters.get(name, nowhere)[finite] for name in ("dc", "geary_c"))
-    compared = redundancy.compare(array)
-    slices = spread.spread(array, compared)
+    compared = comparison.compare(array)
+    varied = spread.spread(array, compared)
     numbers, filters = dict(seen.numbers), dict(seen.filters)
     for more, of_filters in (
-        noise.shared(slices),
+        noise.shared(varied),
         saturation.measure(array, held),
         appearance.measure(array, seen.filters["dead"][finite], dc, geary_c),
         redundancy.measure(array, compared),
-        (filterdb.measure(array, compared.cosines, slices), {}),
+        (filterdb.measure(array, compared.cosines, varied), {}),
     ):
         numbers |= more
         filters |= {name: _scattered(each, finite) for name, each in of_filters.items()}
+    if first is not None:
+        numbers["rotation"], filters["rotation"] = motion.rotation(whole, first)
     for name, metric in metrics.items():
         try:
             numbers[name], filters[name] = _extra(name, metric, kernel)
@@ -350,7 +353,7 @@ def _extra(name: str, metric: Metric, kernel: Kernel) -> tuple[float, Array]:
         result = metric(kernel.array)
         if result is None:
             raise TypeError("it returned nothing")
-        result = np.asarray(result, float)
+        result = np.array(result, float)  # a copy: it may be a part of the kernel
     except Exception as error:
         raise ValueError(f"metric {name!r} failed on kernel {kernel.name!r}: {error!r}") from error
     if result.ndim == 0:

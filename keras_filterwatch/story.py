@@ -51,13 +51,13 @@ class Story:
     def history(self) -> list[Scores]:
         """The scores of its looks, oldest first."""
         self.wait()
-        return self._history
+        return list(self._history)
 
     @property
     def alarms(self) -> list[Alarm]:
         """Its alarms, oldest first."""
         self.wait()
-        return self._alarms
+        return list(self._alarms)
 
     @property
     def raised(self) -> set[str]:
@@ -69,9 +69,12 @@ class Story:
         """Returns when all that was begun is told; raises warnings that are errors."""
         self._background.wait()
 
-    def add(self, seen: Scores, snapshot: Snapshot, pictures: Pictures) -> None:
-        """Begins to tell a look, of which this was seen and drawn; nobody may write `snapshot`."""
-        self._background.start(partial(self._add, seen, snapshot, pictures))
+    def add(self, seen: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
+        """Begins to tell a look, of which this was seen and drawn.
+
+        Until it has ended nobody may write into `snapshot`, or into that of the `first` look.
+        """
+        self._background.start(partial(self._add, seen, snapshot, first, pictures))
 
     def amend(self, seen: Scores) -> None:
         """Begins to tell the last look again, of which more is known: its epoch and its logs."""
@@ -93,9 +96,9 @@ class Story:
                 pictures[name, layer] = draw()
         return pictures
 
-    def _add(self, seen: Scores, snapshot: Snapshot, pictures: Pictures) -> None:
+    def _add(self, seen: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
         with self._caution.going_on("score the kernels", "steps are missing"):
-            scores = complete(seen, snapshot, self._metrics, self._metric_failed)
+            scores = complete(seen, snapshot, first, self._metrics, self._metric_failed)
             remember(self._history, scores)
             self._judge()
             self._write(scores, pictures | self.drawn(self.album.of_kernels(snapshot, scores)))

@@ -1,5 +1,7 @@
 """What is kept of a long training: bounded, and enough to judge by."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from keras_filterwatch.history import remember
@@ -54,3 +56,12 @@ def test_without_room_the_first_look_and_the_last_ones_keep_the_numbers_of_filte
     detailed = [scores.step for scores in history if scores["conv"].filters]
     assert detailed == [0, *range(13, 20)]  # 64 MiB in all
     assert all(scores.dead_filters == 0 for scores in history)
+
+
+def test_ends_of_epochs_are_kept_before_looks_within_them():
+    history = []
+    for step in range(20 * 500):
+        epoch, batch = divmod(step, 500)
+        logs = {"loss": 1.0} if batch == 0 and epoch else {}
+        remember(history, replace(look(step, logs=logs), epoch=epoch))
+    assert [scores.epoch for scores in history if scores.logs] == list(range(1, 20))

@@ -59,6 +59,23 @@ def test_a_condensed_kernel_keeps_its_direction(turn):
     assert np.nanmax(np.abs(filters)) < 1.5 * expected + 1e-7
 
 
+def heavy_tails():
+    array = normal(LARGE)
+    array[0, 0, 0, 0] = 1000
+    return array
+
+
+def unequal_filters():
+    return normal(LARGE) * np.logspace(0, -6, LARGE[-1], dtype="float32")
+
+
+@pytest.mark.parametrize("make", [heavy_tails, unequal_filters])
+def test_small_weights_beside_large_ones_keep_their_direction_too(make):
+    layer, filters = motion.rotation(make(), only(snapshot(make()).condensed()))
+    assert layer < 1e-7
+    assert filters.max() < 1e-6
+
+
 @pytest.mark.parametrize(
     "array",
     [
@@ -68,8 +85,9 @@ def test_a_condensed_kernel_keeps_its_direction(turn):
         np.full(LARGE, np.inf, "float32"),
         np.full(LARGE, np.nan, "float32"),
         np.full(LARGE, 1e-38, "float32"),
+        np.ones(LARGE, bool),
     ],
-    ids=["small", "float64", "zeros", "infinite", "NaN", "tiny"],
+    ids=["small", "float64", "zeros", "infinite", "NaN", "tiny", "bool"],
 )
 def test_what_cannot_be_condensed_is_copied(array):
     copy = only(snapshot(array).condensed())

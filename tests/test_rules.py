@@ -1,5 +1,7 @@
 """Each rule on made-up histories: it fires when it should, and is silent next to that."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -255,6 +257,24 @@ def test_dead_names_the_filters_without_weight_where_there_is_no_probe():
 )
 def test_dead_is_silent_below_half_or_four_looks_in_a_row(dead):
     assert not rules.dead(probed(dead))
+
+
+def in_epochs(looks, epochs):
+    return [replace(scores, epoch=epoch) for scores, epoch in zip(looks, epochs, strict=True)]
+
+
+def test_looks_within_an_epoch_do_not_count_as_epochs():
+    looks = probed([0, 16, 16, 16, 16, 16, 16, 16, 16])
+    assert not rules.dead(in_epochs(looks, [0, 0, 0, 0, 0, 1, 1, 2, 3]))  # dead at three ends
+    assert rules.dead(in_epochs(looks, [0, 0, 1, 1, 2, 2, 3, 3, 4]))
+
+
+def test_of_each_epoch_its_end_counts():
+    dead_within = probed([0, 16, 0, 16, 0, 16, 0, 16, 0])
+    dead_at_ends = probed([0, 0, 16, 0, 16, 0, 16, 0, 16])
+    epochs = [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert not rules.dead(in_epochs(dead_within, epochs))
+    assert rules.dead(in_epochs(dead_at_ends, epochs))
 
 
 def test_dead_believes_the_probe_rather_than_the_weights():

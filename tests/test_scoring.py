@@ -178,3 +178,11 @@ def test_a_copied_snapshot_stays_as_it_was():
     copy = snapshot(array).copied()
     array[:] = 0
     assert copy.kernels[0].array.any()
+
+
+def test_a_metric_that_returns_a_part_of_the_kernel_is_kept_as_it_was():
+    array = np.random.default_rng(0).standard_normal((3, 3, 2, 4))
+    scores = fw.score({"conv": array}, metrics={"corner": lambda kernel: kernel[0, 0, 0]})["conv"]
+    before = array[0, 0, 0].copy()
+    array[:] = 0
+    assert scores.filters["corner"].tolist() == before.tolist()

@@ -43,7 +43,7 @@ def film_strip(sources: Iterable[Any], layer: Any = None, *, unit: str = "epoch"
         snapshot = snapshot_of(source, layer)
         kernel = chosen(snapshot, source, layer)
         step = snapshot.step if isinstance(source, Snapshot) else place
-        film.add(step, kernel, noise.measure(kernel.array)[0].get("noise", math.nan))
+        film.add(step, kernel, noise.roughness(kernel.array)[0].get("noise", math.nan))
     return film.picture(unit)
 
 

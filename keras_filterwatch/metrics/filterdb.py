@@ -15,17 +15,16 @@ _EMPTY = 0.01  # a slice is empty if all its weights are below this share of the
 
 
 @np.errstate(all="ignore")
-def measure(array: Array, cosines: Floats, slices: Spread | None = None) -> dict[str, float]:
+def measure(array: Array, cosines: Floats, varied: Spread | None = None) -> dict[str, float]:
     """The measures of a kernel `(3, 3, channels, filters)`; `{}` for any other window.
 
     `cosines` are those between its filters, `(filters, filters)`, 0 on the diagonal, or between a
-    sample of them, as `redundancy.compare` takes one of more than 512; `slices` is the `spread` of
-    its slices, if it is known. A name that is undefined
-    for the kernel (orthogonality of one filter, say) is absent.
+    sample of them, as `compare` takes one of more than 512; `varied` is its `spread`, if known. A
+    name that is undefined for the kernel (orthogonality of one filter, say) is absent.
     """
     if array.shape[:-2] != (3, 3):
         return {}
-    entropy = variance_entropy(array, slices)
+    entropy = variance_entropy(array, varied)
     under_noise = entropy_of_noise(max(array[0, 0].size, 1))
     numbers = {
         "sparsity": sparsity(array),
@@ -48,17 +47,17 @@ def sparsity(array: Array) -> float:
     return float((peaks < _EMPTY * highest).mean()) if highest > 0 else math.nan
 
 
-def variance_entropy(array: Array, slices: Spread | None = None) -> float:
+def variance_entropy(array: Array, varied: Spread | None = None) -> float:
     """How evenly the slices of `(*spatial, channels, filters)` vary in all directions.
 
     Entropy of the variances along their principal axes, in digits: 0 if they vary along one or
     not at all, log10(9) at most for 3x3. NaN if all weights are zero.
     """
-    slices = slices or spread(array)
-    if not slices.energy > 0:
+    varied = varied or spread(array)
+    if not varied.energy > 0:
         return math.nan
-    variances = np.linalg.eigvalsh(slices.gram)
-    shares = variances[variances > ROUNDING[np.dtype(np.float64)] * slices.energy]
+    variances = np.linalg.eigvalsh(varied.gram)
+    shares = variances[variances > ROUNDING * varied.energy]
     shares = shares / shares.sum()
     return abs(float((shares * np.log10(shares)).sum()))
 

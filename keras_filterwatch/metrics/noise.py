@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats, Weights, blocks
+from keras_filterwatch.metrics.blocks import Floats, blocks, sums
 from keras_filterwatch.metrics.spread import WIDEST, Spread, spread
 
 _TINY = 1e-140  # squares below this lose digits when squared again
@@ -64,17 +64,17 @@ def roughness(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
     `slices` (their effective number) and `dc` (share of the energy in the slices' means: 1/n under
     noise, 1 for a flat kernel). The weights have to be finite.
     """
-    spatial, sums = array.shape[:-2], _sums(array)
-    layer = {name: float(value) for name, value in _pool(sums.sum(axis=1), spatial).items()}
+    spatial, added = array.shape[:-2], _sums(array)
+    layer = {name: float(value) for name, value in _pool(added.sum(axis=1), spatial).items()}
     defined = {name: value for name, value in layer.items() if np.isfinite(value)}
-    return defined, _pool(sums, spatial)
+    return defined, _pool(added, spatial)
 
 
-def shared(slices: Spread) -> tuple[dict[str, float], dict[str, Floats]]:
+def shared(varied: Spread) -> tuple[dict[str, float], dict[str, Floats]]:
     """`anisotropy` of a layer, if it is defined, and of its filters, `(filters,)`."""
-    of_layer = slices.anisotropy
+    of_layer = varied.anisotropy
     numbers = {"anisotropy": of_layer} if np.isfinite(of_layer) else {}
-    return numbers, {"anisotropy": slices.of_filters}
+    return numbers, {"anisotropy": varied.of_filters}
 
 
 def measure(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
@@ -155,30 +155,25 @@ def _neighbours_along(axis: int, spatial: Sequence[int]) -> Floats:
 def _sums(array: Array) -> Floats:
     """Per filter, what the ratios are made of, added over its slices: `(5, filters)`."""
     spatial = array.shape[:-2]
-    sums = np.zeros((5, array.shape[-1]))
+    added = np.zeros((5, array.shape[-1]))
     if math.prod(spatial) == 1:  # nothing has a neighbour
-        return sums
+        return added
     for columns, (block,) in blocks(array):
-        mean = block.mean(axis=0)
-        centred = block - mean
+        mean = block.mean(axis=0, dtype=np.float64)
+        centred = block - mean.astype(block.dtype)
         window = centred.reshape(*spatial, *mean.shape)
         rough = np.zeros(mean.shape)
         for axis in range(len(spatial)):
-            rough += _energies(np.diff(window, axis=axis))
-        varied = _energies(centred)
-        flat = len(block) * np.square(mean, dtype=np.float64)
+            steps = np.diff(window, axis=axis).reshape(-1, *mean.shape)
+            rough += sums(steps, steps)
+        varied = sums(centred, centred)
+        flat = len(block) * np.square(mean)
         energy = varied + flat
         # a constant slice has no variance, whatever the rounding of its mean says
         varied = np.where(rough > _TINY, varied, 0.0)
         parts = (rough, varied, np.square(varied), flat, energy)
-        sums[:, columns] += [part.sum(axis=0) for part in parts]
-    return sums
-
-
-def _energies(window: Weights) -> Floats:
-    """Sums of squares of slices `(*spatial, channels, filters)`: `(channels, filters)`."""
-    rows = window.reshape(-1, *window.shape[-2:])
-    return np.asarray(np.einsum("tcf,tcf->cf", rows, rows), np.float64)
+        added[:, columns] += [part.sum(axis=0) for part in parts]
+    return added
 
 
 def _pool(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:

@@ -1,10 +1,10 @@
 """Is it redundant? The rank of a layer, and filters that are copies of each other.
 
-Of a layer with more than 512 filters every second, or third, and so on is compared.
+Of a layer with more than 512 filters every second, or third, and so on is compared
+(`comparison.py`).
 """
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
 from typing import TypeAlias
@@ -12,53 +12,15 @@ from typing import TypeAlias
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import ROUNDING, Floats, precision
+from keras_filterwatch.metrics.blocks import ROUNDING, Floats
+from keras_filterwatch.metrics.comparison import Comparison, compare, products_between
 
-_MOST = 512  # filters that are compared: the work grows with the square of their number
 _COPY = 0.9  # cosine of a copy; in narrow filters, where chance comes that far, more is needed
 _CHANCE = 0.03  # share of layers in which chance makes a pair: of uniform filters, nearly .05
-_NUMBERS = 2**19  # weights read at once
-_SINGLE = 1e-4  # more than single precision loses in a product of profiles
+_NUMBERS = 2**18  # weights turned at once
+_LOST = 1e-4  # more than single precision loses in a product of profiles
 
 Pose: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # the order of axes, those to flip
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """The filters of a kernel against each other; without those that are zero or not finite.
-
-    Attributes:
-        places: which filters of the kernel they are.
-        flat: their weights, `(taps * channels, filters)`, a view where possible.
-        gram: the products between them, `(filters, filters)`.
-        cosines: the same between filters of length 1, with 0 on the diagonal.
-    """
-
-    places: Array
-    flat: Array
-    gram: Floats
-    cosines: Floats
-
-
-@np.errstate(all="ignore")
-def compare(array: Array) -> Comparison:
-    """Compares the filters of `(*spatial, channels, filters)`: all, or 256 to 512 of more."""
-    nth = -(-array.shape[-1] // _MOST) or 1
-    count = len(range(0, array.shape[-1], nth))
-    flat = array[..., ::nth].reshape(math.prod(array.shape[:-1]), count)
-    flat = np.ascontiguousarray(flat, precision(array))
-    gram = np.zeros((count, count))
-    rows = max(1, _NUMBERS // max(count, 1))
-    for start in range(0, len(flat), rows):
-        part = flat[start : start + rows]
-        gram += part.T @ part
-    lengths = np.sqrt(np.diag(gram))
-    used = np.isfinite(lengths) & (lengths > 0)
-    if not used.all():
-        flat, gram, lengths = flat[:, used], gram[np.ix_(used, used)], lengths[used]
-    cosines = gram / np.outer(lengths, lengths)
-    np.fill_diagonal(cosines, 0)
-    return Comparison(np.flatnonzero(used) * nth, flat, gram, cosines)
 
 
 @np.errstate(all="ignore")
@@ -104,9 +66,9 @@ def ranks(compared: Comparison) -> dict[str, float]:
         return {}
     gram = compared.gram
     if size < count:  # the smaller of the two products has the same spectrum
-        gram = compared.flat @ compared.flat.T
-    squares = np.linalg.eigvalsh(gram.astype(np.float64, copy=False))
-    squares = squares[squares > ROUNDING[compared.flat.dtype] * squares[-1]]
+        gram = products_between(compared.flat.T)
+    squares = np.linalg.eigvalsh(gram)
+    squares = squares[squares > ROUNDING * squares[-1]]
     shares = np.sqrt(squares) / np.sqrt(squares).sum()
     return {
         "effective_rank": float(np.exp(-(shares * np.log(shares)).sum())),
@@ -160,8 +122,7 @@ def _turned_copies(
     found = np.zeros((count, count), bool)
     bound = _highest_cosines(compared, shape, {order for order, _ in turns})
     some = np.flatnonzero((bound > limit).any(axis=1))
-    lengths = np.sqrt(np.diag(compared.gram)).astype(compared.flat.dtype)
-    flat = compared.flat[:, some].T / lengths[some, np.newaxis]
+    flat = compared.flat[:, some].T / compared.lengths[some, np.newaxis]
     windows = flat.reshape(len(some), *shape)
     for order, flips in turns:
         turned = windows.transpose(0, *(o + 1 for o in order), len(shape))
@@ -184,8 +145,8 @@ def _highest_cosines(
     places = np.arange(math.prod(spatial)).reshape(spatial)
     first = np.min([places, *(places.transpose(order) for order in orders)], axis=0)
     groups, group = np.unique(first, return_inverse=True)
-    lengths = np.sqrt(np.diag(compared.gram)).astype(compared.flat.dtype)
-    squares = np.zeros((len(groups), channels, count), np.float32)
+    lengths = compared.lengths.astype(compared.flat.dtype)
+    bound = np.full((count, count), _LOST)
     windows = compared.flat.reshape(*shape, count)
     step = max(1, _NUMBERS // max(1, places.size * count))
     for start in range(0, channels, step):
@@ -194,10 +155,11 @@ def _highest_cosines(
         for axis, size in enumerate(spatial):
             turn = _even_and_odd(size).astype(parts.dtype)
             parts = np.moveaxis(np.tensordot(turn, parts, (1, axis)), 0, axis)
+        squares = np.zeros((len(groups), *parts.shape[-2:]), np.float32)
         for place, weights in zip(group.ravel(), parts.reshape(-1, *parts.shape[-2:]), strict=True):
-            squares[place, some] += np.square(weights)
-    profile = np.sqrt(squares.reshape(-1, count))
-    bound = (profile.T @ profile).astype(np.float64) + _SINGLE
+            squares[place] += np.square(weights)
+        profile = np.sqrt(squares).reshape(-1, count)
+        bound += profile.T @ profile
     np.fill_diagonal(bound, 0)
     return bound
 

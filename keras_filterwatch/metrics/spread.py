@@ -7,14 +7,10 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.blocks import ROUNDING, Floats, Weights, blocks, products
-from keras_filterwatch.metrics.redundancy import Comparison, compare
+from keras_filterwatch.metrics.comparison import Comparison, compare
 
 WIDEST = 512  # taps of a window that are compared: of more, an even sample
 _SMALL = 25  # taps up to which covariances are summed one by one, which is faster there
-_LARGE = 2**13  # weights of a filter with a larger window that are read: of more, some channels
-
-
-_EXACT = ROUNDING[np.dtype(np.float64)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,20 +56,20 @@ def spread(array: Array, compared: Comparison | None = None) -> Spread:
         traces, squares = _filter_by_filter(points, mean)
         gram = _at_once(points, of_layer)
     energy = float(energies.sum())
-    of_filters = _sphericity(traces, squares, _EXACT * energies, channels, taps)
-    return Spread(
-        gram, energy, _anisotropy(gram, _EXACT * energy, channels * filters, taps), of_filters
-    )
+    of_filters = _sphericity(traces, squares, energies, channels, taps)
+    return Spread(gram, energy, _anisotropy(gram, energy, channels * filters, taps), of_filters)
 
 
 def _between_filters(array: Array, compared: Comparison) -> Spread:
     channels, filters = array.shape[-2:]
-    gram, energy = compared.gram, float(np.trace(compared.gram))
-    if len(gram):
+    count = len(compared.gram) + compared.empty
+    gram = np.zeros((count, count))
+    gram[: len(compared.gram), : len(compared.gram)] = compared.gram
+    energy = float(np.trace(gram))
+    if count:
         mean = gram.mean(axis=0)
         gram = gram - mean - mean[:, np.newaxis] + mean.mean()
-    noise = ROUNDING[compared.flat.dtype] * energy  # here products are taken before centring
-    anisotropy = _anisotropy(gram, noise, len(gram), channels)
+    anisotropy = _anisotropy(gram, energy, count, channels)
     return Spread(gram, energy, anisotropy, np.full(filters, np.nan))
 
 
@@ -82,8 +78,7 @@ def _coordinates(array: Array) -> Array:
     points = array.reshape(-1, *array.shape[-2:]) if array.size else np.zeros((1, 0, 0))
     if len(points) > WIDEST:
         points = points[np.linspace(0, len(points) - 1, WIDEST).astype(int)]
-    nth = 1 if len(points) <= _SMALL else -(-math.prod(points.shape[:2]) // _LARGE)
-    return np.asarray(points[:, ::nth])
+    return np.asarray(points)
 
 
 def _by_pairs(points: Array, mean: Floats) -> Floats:
@@ -127,18 +122,18 @@ def _centred(block: Weights, mean: Floats) -> Weights:
     return np.asarray(block - mean[:, np.newaxis].astype(block.dtype))
 
 
-def _anisotropy(gram: Floats, noise: float, slices: int, dimensions: int) -> float:
-    trace, squares = np.trace(gram), np.square(gram).sum()
-    return float(_sphericity(np.asarray(trace), squares, np.asarray(noise), slices, dimensions))
+def _anisotropy(gram: Floats, energy: float, slices: int, dimensions: int) -> float:
+    trace, squares = np.asarray(np.trace(gram)), np.square(gram).sum()
+    return float(_sphericity(trace, squares, np.asarray(energy), slices, dimensions))
 
 
 def _sphericity(
-    traces: Floats, squares: Floats, noise: Floats, slices: int, dimensions: int
+    traces: Floats, squares: Floats, energies: Floats, slices: int, dimensions: int
 ) -> Floats:
     """John's (1971) test of sphericity, rescaled; NaN where undefined or rounding noise."""
     m, d = slices - 1, dimensions
     if m < 2 or d < 2:
         return np.full(np.shape(traces), np.nan)
-    some = np.where(traces > noise, traces, np.nan)
+    some = np.where(traces > ROUNDING * energies, traces, np.nan)
     under_noise = (m + d + 1) / (m * d + 2)
     return np.asarray((squares / np.square(some) - under_noise) / (1 - under_noise))
