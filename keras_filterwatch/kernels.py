@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-_LARGE = 2**16  # weights of a kernel that is condensed
+LARGE = 2**16  # weights; single precision will do for larger kernels that are stored so
 _TINY = 1e-30  # single precision cannot scale smaller ones
 
 
@@ -125,7 +125,7 @@ def _copied(kernel: Kernel, room: dict[str, Array]) -> Kernel:
 
 def _condensed(kernel: Kernel) -> Kernel:
     array = kernel.array
-    if array.dtype != np.float32 or array.size <= _LARGE:
+    if array.dtype != np.float32 or array.size <= LARGE:
         return _copied(kernel, {})
     highest = float(max(array.max(), -array.min()))
     if not _TINY < highest < np.inf:

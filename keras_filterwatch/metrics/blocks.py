@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_filterwatch.kernels import Array
+from keras_filterwatch.kernels import LARGE, Array
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.floating]
 
 ROUNDING = 1e-12  # what is below this share of the energy it came from is rounding noise
 _BLOCK = 2**21  # bytes of a block, which the caches next to a core hold
-LARGE = 2**16  # weights of a kernel that is read in single precision, if it is stored so
 _HELD = {"f": 4, "V": 4, "i": 2}  # kind of number -> bytes that single precision can hold
 _TOGETHER = 16  # numbers that are added in single precision, before float64 goes on
 _SMALLEST, _LARGEST = 1e-12, 1e15  # norms of filters whose weights single precision can square
