@@ -29,7 +29,8 @@ class Background:
         thread = self._thread
         if thread is None or thread is current_thread():
             return
-        thread.join()
+        if thread.is_alive():  # one that an interrupt kept from starting is not
+            thread.join()
         self._thread = None
         error, self._error = self._error, None
         if error:

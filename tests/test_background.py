@@ -68,6 +68,19 @@ def test_where_no_thread_can_be_had_the_owner_does_it(monkeypatch):
     assert done == [threading.main_thread()]
 
 
+def test_an_interrupt_as_a_task_begins_blocks_no_later_one(monkeypatch):
+    def interrupted(thread):
+        raise KeyboardInterrupt
+
+    background, done = Background(), []
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(threading.Thread, "start", interrupted)
+        background.start(lambda: done.append("first"))
+    background.start(lambda: done.append("second"))
+    background.wait()
+    assert done == ["second"]
+
+
 @pytest.mark.parametrize("end", ["", "raise SystemExit(1)", "raise ValueError"])
 def test_what_was_begun_is_finished_when_the_program_ends(end, tmp_path):
     code = f"""
