@@ -73,9 +73,10 @@ def test_an_interrupt_as_a_task_begins_blocks_no_later_one(monkeypatch):
         raise KeyboardInterrupt
 
     background, done = Background(), []
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", interrupted)
-        background.start(lambda: done.append("first"))
+        with pytest.raises(KeyboardInterrupt):
+            background.start(lambda: done.append("first"))
     background.start(lambda: done.append("second"))
     background.wait()
     assert done == ["second"]
