@@ -264,9 +264,10 @@ class FilterWatch(keras.callbacks.Callback):
             album = self._story.album
             drawn = self._story.drawn(album.of_outputs(snapshot, self.model, self.probe))
             self._previous = kept = snapshot.copied(self._room)
-            self._story.add(seen, kept, self._first or kept, drawn)
+            first = self._first or kept
             self._first = self._first or kept.condensed()
             self._seen = seen
+            self._story.add(seen, kept, first, drawn)
             self._stop()
             return seen
         return None
