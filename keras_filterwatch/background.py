@@ -1,7 +1,11 @@
 """Work that training does not wait for."""
 
+import os
 from collections.abc import Callable
 from threading import Thread, current_thread
+from weakref import WeakSet
+
+_ALL: "WeakSet[Background]" = WeakSet()
 
 
 class Background:
@@ -13,6 +17,7 @@ class Background:
     def __init__(self) -> None:
         self._thread: Thread | None = None
         self._error: BaseException | None = None
+        _ALL.add(self)
 
     def start(self, task: Callable[[], None]) -> None:
         """Begins a task, after the one before has ended; raises what that one raised."""
@@ -26,18 +31,35 @@ class Background:
 
     def wait(self) -> None:
         """Returns when no task is under way; raises what it raised. From within it, at once."""
+        self.rest()
         thread = self._thread
-        if thread is None or thread is current_thread():
+        if thread is not None and thread is current_thread():
             return
-        if thread.is_alive():  # one that an interrupt kept from starting is not
-            thread.join()
-        self._thread = None
         error, self._error = self._error, None
         if error:
             raise error
+
+    def rest(self) -> None:
+        """Returns when no task is under way, whatever became of it. From within it, at once."""
+        thread = self._thread
+        # one that an interrupt kept from starting is not alive
+        if thread is not None and thread is not current_thread() and thread.is_alive():
+            thread.join()
 
     def _do(self, task: Callable[[], None]) -> None:
         try:
             task()
         except BaseException as error:
             self._error = error
+        finally:
+            self._thread = None  # by nobody else: others may wait while the next one begins
+
+
+def _rest_all() -> None:
+    for background in list(_ALL):
+        background.rest()
+
+
+if hasattr(os, "register_at_fork"):
+    # a fork in mid-product stops the threads of NumPy's BLAS, and the product would never end
+    os.register_at_fork(before=_rest_all)

@@ -1,8 +1,10 @@
 """Work beside training: in order, one at a time, finished whatever happens."""
 
+import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -95,3 +97,36 @@ background.start(lambda: (time.sleep(0.5), Path("done").touch()))
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=60)
     assert (tmp_path / "done").exists()
+
+
+def test_others_that_wait_do_not_hide_the_next_task_from_its_owner():
+    background, under_way, ended = Background(), threading.Lock(), threading.Event()
+
+    def others():
+        while not ended.is_set():
+            background.wait()
+
+    def task():
+        assert under_way.acquire(blocking=False)
+        time.sleep(0.001)
+        under_way.release()
+
+    readers = [threading.Thread(target=others) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(200):
+        background.start(task)
+    background.wait()
+    ended.set()
+    for reader in readers:
+        reader.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_waits_for_what_is_under_way():
+    background, done = Background(), []
+    background.start(lambda: (time.sleep(0.2), done.append(True)))
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if done else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
