@@ -90,7 +90,7 @@ class FilterWatch(keras.callbacks.Callback):
         self._watched: extraction.Watched | None = None
         self._activity: activations.Probe | None = None
         self._seen: Scores | None = None
-        self._rough = False
+        self._has_noise_score = False
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._room: dict[str, Array] = {}
@@ -201,7 +201,7 @@ class FilterWatch(keras.callbacks.Callback):
         seen = self._look(logs)
         if logs is not None and self._seen:
             logs["dead_filters"] = seen.dead_filters if seen else math.nan
-            if self._rough:
+            if self._has_noise_score:
                 logs["filter_noise"] = seen.filter_noise if seen else math.nan
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -260,7 +260,7 @@ class FilterWatch(keras.callbacks.Callback):
             _ = self.model  # on JAX, asking for it brings its weights up to date
             snapshot = self._watched.read(step)
             seen = glance(snapshot, self._previous, self._epochs, self._outputs(), told)
-            self._rough = self._rough or not math.isnan(seen.filter_noise)
+            self._has_noise_score = self._has_noise_score or not math.isnan(seen.filter_noise)
             album = self._story.album
             drawn = self._story.drawn(album.of_outputs(snapshot, self.model, self.probe))
             self._previous = kept = snapshot.copied(self._room)

@@ -131,7 +131,7 @@ def _condensed(kernel: Kernel) -> Kernel:
     if not _TINY < highest < np.inf:
         return _copied(kernel, {})
     half = np.empty(array.shape, np.float16)
-    scale = 2.0 ** (15 - np.frexp(highest)[1])  # a power of two: no digit is lost
+    scale = 2.0 ** (15 - np.frexp(highest)[1])  # by a power of two, which loses no digit
     np.multiply(array, np.float32(scale), out=half, casting="same_kind")
     return replace(kernel, array=half)
 

@@ -122,7 +122,6 @@ def test_others_that_wait_do_not_hide_the_next_task_from_its_owner():
         reader.join()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_waits_for_what_is_under_way():
     background, done = Background(), []
     background.start(lambda: (time.sleep(0.2), done.append(True)))
