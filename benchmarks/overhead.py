@@ -29,7 +29,8 @@ from keras import layers
 
 import keras_filterwatch as fw
 from benchmarks.pages import write_part
-from keras_filterwatch import extraction, scoring
+from keras_filterwatch import scoring
+from keras_filterwatch.model import find as extraction
 
 EPOCHS, ROUNDS = 4, 5
 SIZES = (52, 128, 256, 512, 1024, 2048, 2896)  # filters of four layers 3x3: 0.1 to 302 M weights

@@ -20,8 +20,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_filterwatch import extraction
-from keras_filterwatch.activations import Probe, take
+from keras_filterwatch.model import find as extraction
+from keras_filterwatch.model.probe import Probe, take
 
 INPUTS, ROUNDS = 64, 15
 

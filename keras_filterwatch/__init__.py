@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_filterwatch import draw, metrics, rules
-    from keras_filterwatch.ascent import maximize
-    from keras_filterwatch.callback import FilterWatch
     from keras_filterwatch.diagnosis import Diagnosis, diagnose
     from keras_filterwatch.kernels import Kernel, Snapshot
+    from keras_filterwatch.model.maximize import maximize
     from keras_filterwatch.rules import Alarm, default_rules
-    from keras_filterwatch.scoring import Scores, score
+    from keras_filterwatch.scores import Scores
+    from keras_filterwatch.scoring import score
+    from keras_filterwatch.training.callback import FilterWatch
 
 __version__ = "0.1.0"
 
@@ -33,13 +34,13 @@ __all__ = [
 _HOMES = {
     "Alarm": "rules",
     "Diagnosis": "diagnosis",
-    "FilterWatch": "callback",
+    "FilterWatch": "training.callback",
     "Kernel": "kernels",
-    "Scores": "scoring",
+    "Scores": "scores",
     "Snapshot": "kernels",
     "default_rules": "rules",
     "diagnose": "diagnosis",
-    "maximize": "ascent",
+    "maximize": "model.maximize",
     "score": "scoring",
 }
 

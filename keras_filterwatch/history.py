@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from keras_filterwatch.scoring import Scores
+from keras_filterwatch.scores import Scores
 
 _MOST, _RECENT = 256, 128  # looks that are kept, and how many of the last ones are all kept
 _ROOM = 2**26  # bytes for the numbers of each filter

@@ -1,7 +1,7 @@
-"""What is watched: the kernels of a network at one step of its training."""
+"""Kernel and Snapshot: the weights of a network at one step of its training."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,24 +10,39 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-LARGE = 2**16  # weights; single precision will do for larger kernels that are stored so
-_TINY = 1e-30  # single precision cannot scale smaller ones
+LARGE = 2**16  # weights; larger kernels that are stored in float32 are also read in float32
+_SMALLEST_SCALED = 1e-30  # float32 cannot scale a kernel whose largest weight is smaller
+KINDS = ("conv", "depthwise", "transposed", "dense", "custom", "unknown")
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """One kernel, in Keras's own axis order.
+    """One kernel, in Keras's axis order.
 
     Attributes:
         name: unique in its model and readable, such as `"block1/conv"`.
-        layer_type: the Keras class that owns it, such as `"Conv2D"`; `""` if unknown.
+        layer_type: the Keras class that owns the kernel, such as `"Conv2D"`; `""` if unknown.
         array: the weights, axes `(*spatial, channels, filters)`, as a read-only view. Depthwise:
-            channels 1. Dense: no spatial axes, or `(height, width, channels, units)` when it
-            reads a flattened image.
-        gain: per filter, what a BatchNormalization behind the layer multiplies it by,
-            `|gamma| / sqrt(variance + epsilon)`; None where none follows.
-        trainable: whether training may change it: false in a frozen layer.
-        held: per filter, the share of weights that a constraint keeps from growing; None without.
+            channels 1. Dense: no spatial axes, or `(height, width, channels, units)` when the
+            layer reads a flattened image.
+        gain: per filter, `(filters,)`, the factor by which a BatchNormalization behind the layer
+            scales it, `|gamma| / sqrt(variance + epsilon)`; None where none follows.
+        trainable: whether training may change the kernel; False in a frozen layer.
+        constrained_share: per filter, `(filters,)`, the share of the weights, 0 to 1, that a
+            constraint keeps from growing; None without a constraint.
+        kind: how the layer uses the kernel, one of `KINDS`: `"conv"`, `"depthwise"`,
+            `"transposed"`, `"dense"` (also EinsumDense and attention), `"custom"` (a layer class
+            that Keras does not ship) or `"unknown"` (an array without a layer).
+
+    Raises:
+        ValueError: fewer than two axes, a dtype that holds no real numbers, an unknown kind, or
+            a gain that does not have one number per filter.
+
+    Example:
+        >>> import numpy as np
+        >>> kernel = Kernel("conv", "Conv2D", np.zeros((3, 3, 1, 8)), kind="conv")
+        >>> kernel.spatial, kernel.channels, kernel.filters
+        ((3, 3), 1, 8)
     """
 
     name: str
@@ -35,7 +50,8 @@ class Kernel:
     array: Array
     gain: Array | None = None
     trainable: bool = True
-    held: Array | None = None
+    constrained_share: Array | None = None
+    kind: str = "unknown"
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
@@ -44,10 +60,12 @@ class Kernel:
                 f"kernel {self.name!r} has shape {array.shape}: a kernel needs at least the axes "
                 "(channels, filters), with spatial axes before them."
             )
-        if array.dtype.kind not in "fiubV":  # V: bfloat16, float8 and their kin
+        if array.dtype.kind not in "fiubV":  # V: bfloat16, float8 and similar types
             raise ValueError(
                 f"kernel {self.name!r} has dtype {array.dtype}: real numbers are needed."
             )
+        if self.kind not in KINDS:
+            raise ValueError(f"kernel {self.name!r} has kind {self.kind!r}; there are {KINDS}.")
         view = array.view()
         view.flags.writeable = False
         object.__setattr__(self, "array", view)
@@ -74,7 +92,7 @@ class Kernel:
 
     @property
     def has_window(self) -> bool:
-        """Whether there are filters with neighbouring taps: not in dense and 1x1 kernels."""
+        """True if filters have neighbouring taps; False for dense and 1x1 kernels."""
         return self.array.size > 0 and any(size > 1 for size in self.spatial)
 
 
@@ -86,6 +104,9 @@ class Snapshot:
         step: 0 is the initial state, `e + 1` the state after epoch `e`.
         kernels: in the order in which the network uses them.
         skipped: layer name -> why a layer with weights is not watched.
+
+    Raises:
+        ValueError: two kernels have one name.
     """
 
     step: int
@@ -93,34 +114,35 @@ class Snapshot:
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = [kernel.name for kernel in self.kernels]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"kernel names must be unique; more than once came {twice}.")
+        counts = Counter(kernel.name for kernel in self.kernels)
+        repeated = sorted(name for name, count in counts.items() if count > 1)
+        if repeated:
+            raise ValueError(f"kernel names must be unique; these came more than once: {repeated}.")
 
-    def copied(self, room: dict[str, Array] | None = None) -> "Snapshot":
-        """The same snapshot in memory of its own: it stays as it is while training goes on.
+    def copied(self, buffers: dict[str, Array] | None = None) -> "Snapshot":
+        """Returns the snapshot in memory of its own, which training does not change.
 
-        `room` holds arrays by kernel name, which are written where they fit, and added where not.
+        `buffers` maps kernel names to arrays. An array of the right shape and dtype is overwritten
+        and used; otherwise a new one is made and added.
         """
-        room = {} if room is None else room
-        return replace(self, kernels=tuple(_copied(kernel, room) for kernel in self.kernels))
+        buffers = {} if buffers is None else buffers
+        return replace(self, kernels=tuple(_copied(kernel, buffers) for kernel in self.kernels))
 
     def condensed(self) -> "Snapshot":
-        """A copy that keeps directions, in half the memory: large kernels in half precision.
+        """Returns a copy that keeps directions in half the memory: large kernels in float16.
 
-        Scaled so that small weights keep their digits too; from a kernel to its copy, 1 - cosine is
-        about 4e-8.
+        Each kernel is scaled so that small weights keep their digits too; from a kernel to its
+        copy, 1 - cosine is about 4e-8.
         """
         return replace(self, kernels=tuple(_condensed(kernel) for kernel in self.kernels))
 
 
-def _copied(kernel: Kernel, room: dict[str, Array]) -> Kernel:
-    there = room.get(kernel.name)
-    if there is None or (there.shape, there.dtype) != (kernel.array.shape, kernel.array.dtype):
-        room[kernel.name] = there = np.empty_like(kernel.array)
-    np.copyto(there, kernel.array)
-    return replace(kernel, array=there)
+def _copied(kernel: Kernel, buffers: dict[str, Array]) -> Kernel:
+    buffer = buffers.get(kernel.name)
+    if buffer is None or (buffer.shape, buffer.dtype) != (kernel.array.shape, kernel.array.dtype):
+        buffers[kernel.name] = buffer = np.empty_like(kernel.array)
+    np.copyto(buffer, kernel.array)
+    return replace(kernel, array=buffer)
 
 
 def _condensed(kernel: Kernel) -> Kernel:
@@ -128,16 +150,9 @@ def _condensed(kernel: Kernel) -> Kernel:
     if array.dtype != np.float32 or array.size <= LARGE:
         return _copied(kernel, {})
     highest = float(max(array.max(), -array.min()))
-    if not _TINY < highest < np.inf:
+    if not _SMALLEST_SCALED < highest < np.inf:
         return _copied(kernel, {})
     half = np.empty(array.shape, np.float16)
-    scale = 2.0 ** (15 - np.frexp(highest)[1])  # by a power of two, which loses no digit
+    scale = 2.0 ** (15 - np.frexp(highest)[1])  # a power of two loses no digit
     np.multiply(array, np.float32(scale), out=half, casting="same_kind")
     return replace(kernel, array=half)
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """For a message about a name that is not there: those like it, or else all."""
-    names = list(names)
-    near = difflib.get_close_matches(str(name), names, cutoff=0.4)
-    return f"did you mean {' or '.join(map(repr, near))}" if near else f"there are {names}"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from keras_filterwatch.scoring import Scores
+from keras_filterwatch.scores import Scores
 
 _ACCURACIES = (
     *("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_filterwatch import logs
 from keras_filterwatch.metrics import noise
-from keras_filterwatch.scoring import LayerScores, Scores
+from keras_filterwatch.scores import LayerScores, Scores
 
 
 @dataclass(frozen=True)

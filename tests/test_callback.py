@@ -540,7 +540,7 @@ def test_an_event_file_that_cannot_be_closed_ends_no_training(tmp_path, monkeypa
     def full(self):
         raise OSError("no space left")
 
-    monkeypatch.setattr("keras_filterwatch.tensorboard.EventFile.close", full)
+    monkeypatch.setattr("keras_filterwatch.writers.tensorboard.EventFile.close", full)
     with pytest.warns(UserWarning, match="could not close the event file.*no space left"):
         history = fit(network(), fw.FilterWatch(tmp_path), epochs=2).history
     assert len(history["loss"]) == 2
@@ -589,7 +589,7 @@ def test_a_metric_that_returns_nothing_is_named(tmp_path):
 
 
 def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_filterwatch.draw.sheet._sheet", lambda *args: 1 / 0)
+    monkeypatch.setattr("keras_filterwatch.draw.filter_sheet._sheet", lambda *args: 1 / 0)
     watch = fw.FilterWatch(tmp_path)
     with pytest.warns(UserWarning, match="could not draw kernels of first: pictures are missing"):
         fit(network(), watch, epochs=2)

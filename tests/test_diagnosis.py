@@ -5,7 +5,7 @@ import pytest
 
 import keras_filterwatch as fw
 from keras_filterwatch.diagnosis import ADVICE, Diagnosis, diagnose
-from keras_filterwatch.scoring import LayerScores, Scores
+from keras_filterwatch.scores import LayerScores, Scores
 
 AT_REST, MOVED = (0.0005, 0.0006, 0.002), (0.1, 0.2, 0.2)
 BEHIND = (0.0005, 0.02, 0.2)  # the last layers moved, the first one did not

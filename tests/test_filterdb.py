@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics import comparison, filterdb
+from keras_filterwatch.metrics import filterdb, similarity
 
 # Computed with the original, torchconvquality 0.4.0 (Gavrikov & Keuper, CVPR 2022), in float32;
 # its "how" says from which arrays.
@@ -16,7 +16,7 @@ NAMES = ("sparsity", "variance_entropy", "variance_entropy_norm", "orthogonality
 
 
 def measure(array):
-    return filterdb.measure(array, comparison.compare(array).cosines)
+    return filterdb.measure(array, similarity.compare(array).cosines)
 
 
 def normal(shape, seed=0):

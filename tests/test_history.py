@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_filterwatch.history import remember
-from keras_filterwatch.scoring import LayerScores, Scores
+from keras_filterwatch.scores import LayerScores, Scores
 
 
 def look(step, filters=8, logs=None):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from keras_filterwatch import logs
-from keras_filterwatch.scoring import LayerScores, Scores
+from keras_filterwatch.scores import LayerScores, Scores
 
 
 def history(*logged, units=10):

@@ -7,8 +7,8 @@ from keras import layers
 from pictures import DARKEST_BLUE, DARKEST_RED, SPACE, WHITE
 
 import keras_filterwatch as fw
-from keras_filterwatch import outputs
 from keras_filterwatch.draw import canvas
+from keras_filterwatch.model import feature_maps as outputs
 
 
 def images(shape=(12, 12, 1), count=6):

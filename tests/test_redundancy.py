@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics import comparison, redundancy
+from keras_filterwatch.metrics import redundancy, similarity
 
 WINDOWS = [(3, 3, 2), (5, 5, 2), (7, 7, 2), (5, 3, 2), (9, 2), (3, 3, 3, 2), (16,)]
 SQUARE = {
@@ -57,7 +57,7 @@ def singular_numbers(matrix):
 
 
 def test_ranks_of_a_diagonal_matrix():  # SCIENCE 5
-    ranks = redundancy.ranks(comparison.compare(np.diag([4.0, 3.0, 2.0, 1.0])))
+    ranks = redundancy.ranks(similarity.compare(np.diag([4.0, 3.0, 2.0, 1.0])))
     assert ranks["effective_rank"] == pytest.approx(3.5961, abs=5e-5)
     assert ranks["stable_rank"] == pytest.approx(1.8750, abs=5e-5)
 
@@ -67,7 +67,7 @@ def test_ranks_are_those_of_the_singular_values(shape):
     random = np.random.default_rng(1)
     factors = [random.standard_normal(pair) for pair in pairwise(shape)]
     matrix = np.linalg.multi_dot(factors) if len(factors) > 1 else factors[0]
-    ranks = redundancy.ranks(comparison.compare(matrix))
+    ranks = redundancy.ranks(similarity.compare(matrix))
     assert tuple(ranks.values()) == pytest.approx(singular_numbers(matrix), rel=1e-6)
 
 
@@ -185,7 +185,7 @@ def test_no_pose_is_more_alike_than_the_bound_that_rules_filters_out(shape):
     order, flips = turns[-1]
     random[..., 1] = np.flip(random[..., 0].transpose(*order, len(spatial)), flips)  # a copy
     flat = of_length_1(random)
-    compared = comparison.compare(random)
+    compared = similarity.compare(random)
     bound = redundancy._highest_cosines(compared, shape, {order for order, _ in turns})
     for order, flips in turns:
         turned = np.flip(random.transpose(*order, len(spatial), len(shape)), flips)
@@ -195,6 +195,6 @@ def test_no_pose_is_more_alike_than_the_bound_that_rules_filters_out(shape):
 
 
 def test_the_bound_rules_out_wide_random_filters():
-    compared = comparison.compare(np.random.default_rng(0).uniform(-1, 1, (3, 3, 128, 64)))
+    compared = similarity.compare(np.random.default_rng(0).uniform(-1, 1, (3, 3, 128, 64)))
     orders = {order for order, _ in redundancy.poses((3, 3))}
     assert redundancy._highest_cosines(compared, (3, 3, 128), orders).max() < 0.9

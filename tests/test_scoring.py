@@ -5,7 +5,7 @@ import pytest
 
 import keras_filterwatch as fw
 from keras_filterwatch.metrics import activity
-from keras_filterwatch.scoring import MEASURES
+from keras_filterwatch.scores import MEASURES
 
 
 def noise_kernel(shape=(3, 3, 16, 32), seed=0):
@@ -160,7 +160,7 @@ def test_a_gain_of_the_wrong_size_is_refused():
 
 def test_kernels_of_one_name_are_refused():
     kernel = fw.Kernel("conv", "", noise_kernel())
-    with pytest.raises(ValueError, match="more than once came \\['conv'\\]"):
+    with pytest.raises(ValueError, match="these came more than once \\['conv'\\]"):
         fw.Snapshot(0, (kernel, kernel))
 
 

@@ -21,8 +21,8 @@ from tensorboard.util import tensor_util
 from viewer import ask, read, serving
 
 import keras_filterwatch as fw
-from keras_filterwatch import tensorboard
 from keras_filterwatch.metrics import activity
+from keras_filterwatch.writers import tensorboard
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +264,7 @@ def test_a_killed_process_loses_no_step_that_it_had_written(tmp_path):
     script = """
 import sys
 import threading
-from keras_filterwatch import tensorboard
+from keras_filterwatch.writers import tensorboard
 events = tensorboard.EventFile(sys.argv[1])
 for step in range(10**9):
     events.write(step, [tensorboard.scalar(f"a/{i}", step) for i in range(20)])
@@ -284,7 +284,7 @@ for step in range(10**9):
 def test_a_full_disk_costs_the_steps_that_did_not_fit_and_nothing_else(tmp_path):
     script = """
 import resource, signal, sys
-from keras_filterwatch import tensorboard
+from keras_filterwatch.writers import tensorboard
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
 events = tensorboard.EventFile(sys.argv[1])
@@ -306,7 +306,7 @@ write(2, 10)
 def test_a_disk_without_room_for_a_first_record_leaves_no_empty_file(tmp_path):
     script = """
 import resource, signal, sys
-from keras_filterwatch import tensorboard
+from keras_filterwatch.writers import tensorboard
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
 try:

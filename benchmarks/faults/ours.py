@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keras_filterwatch.diagnosis import diagnose
 from keras_filterwatch.rules import Alarm, default_rules
-from keras_filterwatch.scoring import Scores
+from keras_filterwatch.scores import Scores
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_filterwatch.scoring import LayerScores, Scores
+from keras_filterwatch.scores import LayerScores, Scores
 
 
 def write(path: Path, record: Mapping[str, Any]) -> None:

@@ -4,8 +4,8 @@ from keras_filterwatch.draw.components import components
 from keras_filterwatch.draw.dense import class_paths, path_templates, templates
 from keras_filterwatch.draw.evidence import evidence
 from keras_filterwatch.draw.film import film_strip
-from keras_filterwatch.draw.outputs import activations, favourites, inputs
-from keras_filterwatch.draw.sheet import filters
+from keras_filterwatch.draw.filter_sheet import filters
+from keras_filterwatch.draw.responses import activations, favourites, inputs
 
 __all__ = [
     "activations",

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from keras_filterwatch.draw import canvas
-from keras_filterwatch.draw.sheet import chosen, is_whole
+from keras_filterwatch.draw.filter_sheet import chosen, is_whole
 from keras_filterwatch.kernels import Array, Kernel
-from keras_filterwatch.scoring import snapshot_of
+from keras_filterwatch.sources import snapshot_of
 
 _ACROSS = 7  # of 28, four full rows
 _SLICES = 2**16  # that are read of a large kernel

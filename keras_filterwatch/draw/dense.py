@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from keras_filterwatch.draw import canvas, tiles
-from keras_filterwatch.draw.sheet import MARKS
-from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
+from keras_filterwatch.draw.filter_sheet import MARKS
+from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.metrics.dead import dead_filters, filter_norms
-from keras_filterwatch.scoring import snapshot_of
+from keras_filterwatch.sources import snapshot_of
+from keras_filterwatch.text import suggestion
 
 MAX_UNITS = 256  # tiles of a layer
 LEFT_OUT = "left out: biases, non-linearities, normalizations"
@@ -215,7 +216,7 @@ def image_kernel(source: Any, layer: Any = None) -> Kernel:
     if layer is not None and isinstance(source, Snapshot | Mapping):
         names = [kernel.name for kernel in kernels]
         if layer not in names:
-            raise ValueError(f"no kernel is called {layer!r}; {nearest(layer, names)}.")
+            raise ValueError(f"no kernel is called {layer!r}; {suggestion(layer, names)}.")
         kernels = tuple(kernel for kernel in kernels if kernel.name == layer)
     for kernel in kernels:
         if kernel.array.ndim == 4 and kernel.has_window and "Conv" not in kernel.layer_type:

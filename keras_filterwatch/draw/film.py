@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from keras_filterwatch.draw import canvas
-from keras_filterwatch.draw.sheet import chosen, is_whole
+from keras_filterwatch.draw.filter_sheet import chosen, is_whole
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.metrics import noise
-from keras_filterwatch.scoring import snapshot_of
+from keras_filterwatch.sources import snapshot_of
 
 COLUMNS, ROWS = 16, 32
 

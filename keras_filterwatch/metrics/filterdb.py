@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.blocks import ROUNDING, Floats, blocks
-from keras_filterwatch.metrics.spread import Spread, spread
+from keras_filterwatch.metrics.covariance import Spread, spread
 
 _EMPTY = 0.01  # a slice is empty if all its weights are below this share of the layer's largest
 

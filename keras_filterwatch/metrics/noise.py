@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.blocks import Floats, blocks, sums
-from keras_filterwatch.metrics.spread import WIDEST, Spread, spread
+from keras_filterwatch.metrics.covariance import WIDEST, Spread, spread
 
 _TINY = 1e-140  # squares below this lose digits when squared again
 

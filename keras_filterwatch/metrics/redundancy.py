@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.blocks import ROUNDING, Floats
-from keras_filterwatch.metrics.comparison import Comparison, compare, products_between
+from keras_filterwatch.metrics.similarity import Comparison, compare, products_between
 
 _COPY = 0.9  # cosine of a copy; in narrow filters, where chance comes that far, more is needed
 _CHANCE = 0.03  # share of layers in which chance makes a pair: of uniform filters, nearly .05

@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 
 import keras_filterwatch as fw
-from keras_filterwatch import activations, extraction
+from keras_filterwatch.model import find as extraction
+from keras_filterwatch.model import probe as activations
 
 
 def inputs(shape=(12, 12, 3), count=70):

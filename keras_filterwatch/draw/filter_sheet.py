@@ -7,8 +7,11 @@ import numpy as np
 from PIL import Image
 
 from keras_filterwatch.draw import canvas
-from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
-from keras_filterwatch.scoring import LayerScores, Scores, score, snapshot_of
+from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.scoring import score
+from keras_filterwatch.sources import snapshot_of
+from keras_filterwatch.text import suggestion
 
 MAX_FILTERS = 256  # tiles on a sheet
 MAX_ROWS = MAX_COLUMNS = 32  # filters and channels in a matrix
@@ -78,7 +81,7 @@ def chosen(snapshot: Snapshot, source: Any, layer: Any) -> Kernel:
     name = layer if isinstance(source, Snapshot | Mapping) else None
     names = [kernel.name for kernel in snapshot.kernels]
     if name is not None and name not in names:
-        raise ValueError(f"no kernel is called {name!r}; {nearest(name, names)}.")
+        raise ValueError(f"no kernel is called {name!r}; {suggestion(name, names)}.")
     wanted = [kernel for kernel in snapshot.kernels if name in (None, kernel.name)]
     for kernel in [each for each in wanted if each.name == layer] or wanted:
         if kernel.has_window:

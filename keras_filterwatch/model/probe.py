@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_filterwatch.extraction import Source, Watched
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.tracing import Outlet, hearing, innermost
+from keras_filterwatch.model.find import Source, Watched
+from keras_filterwatch.model.trace import Outlet, hearing, innermost
 
 _INPUTS = 256  # that are kept of the probe
 _AT_ONCE = 2**20  # outputs that are summed at once where each sum makes copies

@@ -13,8 +13,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_filterwatch import tracing
-from keras_filterwatch.kernels import Array, Kernel, Snapshot, nearest
+from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.model import trace as tracing
+from keras_filterwatch.text import suggestion
 
 _RECURRENT = (
     *(layers.LSTM, layers.GRU, layers.SimpleRNN),
@@ -93,12 +94,12 @@ class Watched:
         return Snapshot(step, tuple(source.read() for source in self.sources), self.skipped)
 
 
-def snapshot(model: keras.Layer, wanted: Any = None, step: int = 0) -> Snapshot:
+def snapshot(model: keras.Layer, layers: Any = None, step: int = 0) -> Snapshot:
     """The kernels of a built model as they are now.
 
     Takes and raises what `find` does, and ValueError if no kernel is as `wanted` asks.
     """
-    watched = find(model, wanted)
+    watched = find(model, layers)
     if watched.problems:
         raise ValueError(" ".join(watched.problems))
     return watched.read(step)
@@ -344,4 +345,4 @@ def _unmet(wish: Any, names: list[str], skipped: dict[str, str]) -> str:
         return f"{what} matches no kernel of this model; there are {names}."
     if wish in skipped:
         return f"{wish!r} cannot be watched: {skipped[wish]}."
-    return f"no kernel is called {wish!r}; {nearest(wish, names)}."
+    return f"no kernel is called {wish!r}; {suggestion(wish, names)}."

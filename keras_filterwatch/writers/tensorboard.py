@@ -24,7 +24,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from keras_filterwatch.diagnosis import Diagnosis
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.rules import Alarm
-from keras_filterwatch.scoring import MEASURES, Scores
+from keras_filterwatch.scores import MEASURES, Scores
 
 Value: TypeAlias = summary_pb2.Summary.Value
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import keras_filterwatch as fw
-from keras_filterwatch import extraction
+from keras_filterwatch.model import find as extraction
 
 
 def shapes(model, **choice):
@@ -508,29 +508,29 @@ def network():
     ids=["name", "names", "glob", "owner", "glob with path", "function"],
 )
 def test_layers_are_chosen(network, choice, chosen):
-    assert list(shapes(network, wanted=choice)) == chosen
+    assert list(shapes(network, layers=choice)) == chosen
 
 
 def test_a_layer_is_chosen_with_all_it_contains(network):
-    assert list(shapes(network, wanted=network.get_layer("separable"))) == [
+    assert list(shapes(network, layers=network.get_layer("separable"))) == [
         "separable/depthwise_kernel",
         "separable/pointwise_kernel",
     ]
 
 
 def test_what_was_not_chosen_is_named(network):
-    skipped = extraction.snapshot(network, wanted="conv_a").skipped
+    skipped = extraction.snapshot(network, layers="conv_a").skipped
     assert skipped["conv_b"] == "not among the chosen layers"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(network):
     with pytest.raises(ValueError, match=r"no kernel is called 'conv_c'; did you mean 'conv_b'"):
-        extraction.snapshot(network, wanted=["conv_a", "conv_c"])
+        extraction.snapshot(network, layers=["conv_a", "conv_c"])
 
 
 def test_a_layer_that_cannot_be_watched_is_answered_with_the_reason(network):
     with pytest.raises(ValueError, match="'norm' cannot be watched: BatchNormalization has no"):
-        extraction.snapshot(network, wanted="norm")
+        extraction.snapshot(network, layers="norm")
 
 
 # What score takes.
@@ -571,8 +571,8 @@ def test_a_nested_layer_is_drawn_and_chosen_by_its_own_name_and_as_an_object():
     by_path = np.asarray(fw.draw.filters(model, "inner/conv"))
     np.testing.assert_array_equal(fw.draw.filters(model, inner.get_layer("conv")), by_path)
     assert np.asarray(fw.draw.filters(model, model.get_layer("conv"))).shape != by_path.shape
-    assert list(shapes(model, wanted="c*")) == ["inner/conv", "inner/c2", "conv"]
-    assert list(shapes(model, wanted="c?")) == ["inner/c2"]
+    assert list(shapes(model, layers="c*")) == ["inner/conv", "inner/c2", "conv"]
+    assert list(shapes(model, layers="c?")) == ["inner/c2"]
 
 
 def test_of_a_separable_convolution_the_windows_are_drawn(network):

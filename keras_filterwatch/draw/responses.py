@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from keras_filterwatch.draw import canvas
-from keras_filterwatch.draw.sheet import MARKS
+from keras_filterwatch.draw.filter_sheet import MARKS
 from keras_filterwatch.kernels import Array
 
 MAX_INPUTS = 4  # that activation maps are drawn for
@@ -43,7 +43,7 @@ def activations(source: Any, inputs: Any = None, layer: Any = None) -> Image.Ima
             "those that the model was trained on."
         )
     else:
-        from keras_filterwatch import outputs  # Keras, for those who bring a model
+        from keras_filterwatch.model import feature_maps as outputs
 
         name, maps, images = outputs.seen(source, layer, inputs)
     if maps.ndim != 4 or not maps.size:
@@ -99,8 +99,8 @@ def favourites(
         TypeError, ValueError: no such layer or filter, outputs without image axes, or inputs that
             are no images.
     """
-    from keras_filterwatch import outputs  # Keras is needed for the gradients
-    from keras_filterwatch.activations import take
+    from keras_filterwatch.model import feature_maps as outputs
+    from keras_filterwatch.model.probe import take
 
     if k < 1:
         raise ValueError(f"k: at least 1 patch for each filter is needed; got {k}.")

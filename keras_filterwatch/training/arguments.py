@@ -7,10 +7,11 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from keras_filterwatch.kernels import nearest
-from keras_filterwatch.pictures import NAMES, NEED_PROBE, USUAL
+from keras_filterwatch.draw.catalogue import NAMES, NEED_PROBE, USUAL
 from keras_filterwatch.rules import Rule, default_rules
-from keras_filterwatch.scoring import MEASURES, Metric
+from keras_filterwatch.scores import MEASURES
+from keras_filterwatch.scoring import Metric
+from keras_filterwatch.text import suggestion
 
 
 def local_directory(log_dir: str | os.PathLike[str]) -> Path:
@@ -48,7 +49,7 @@ def pictures(images: bool | str | Iterable[str], probed: bool) -> tuple[str, ...
     wanted = (images,) if isinstance(images, str) else tuple(images)
     for name in wanted:
         if name not in NAMES:
-            raise ValueError(f"images: no picture is called {name!r}; {nearest(name, NAMES)}.")
+            raise ValueError(f"images: no picture is called {name!r}; {suggestion(name, NAMES)}.")
         if name in NEED_PROBE and not probed:
             raise ValueError(f"images: {name!r} shows what units do for inputs: give probe=inputs.")
     return wanted

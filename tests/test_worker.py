@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from keras_filterwatch.background import Background
+from keras_filterwatch.training.worker import Background
 
 
 def test_the_owner_goes_on_while_the_task_is_done():
@@ -89,7 +89,7 @@ def test_what_was_begun_is_finished_when_the_program_ends(end, tmp_path):
     code = f"""
 import time
 from pathlib import Path
-from keras_filterwatch.background import Background
+from keras_filterwatch.training.worker import Background
 
 background = Background()
 background.start(lambda: (time.sleep(0.5), Path("done").touch()))

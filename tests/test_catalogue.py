@@ -11,7 +11,7 @@ from PIL import Image
 from viewer import read
 
 import keras_filterwatch as fw
-from keras_filterwatch.pictures import NAMES
+from keras_filterwatch.draw.catalogue import NAMES
 
 SIDE = 8
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_filterwatch.activations import units_of
-from keras_filterwatch.extraction import Source
 from keras_filterwatch.kernels import Array
+from keras_filterwatch.model.find import Source
+from keras_filterwatch.model.probe import units_of
 
 Pullback = Callable[[Array, Array], Array]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics.spread import spread
+from keras_filterwatch.metrics.covariance import spread
 
 SHAPES = [(3, 3, 4, 8), (3, 3, 96, 128), (5, 5, 3, 6), (7, 7, 3, 64), (9, 4, 6), (3, 3, 3, 2, 5)]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.blocks import ROUNDING, Floats, Weights, blocks, products
-from keras_filterwatch.metrics.comparison import Comparison, compare
+from keras_filterwatch.metrics.similarity import Comparison, compare
 
 WIDEST = 512  # taps of a window that are compared: of more, an even sample
 _SMALL = 25  # taps up to which covariances are summed one by one, which is faster there

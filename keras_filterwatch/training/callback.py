@@ -9,15 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_filterwatch import activations, arguments, extraction
-from keras_filterwatch.caution import Caution
 from keras_filterwatch.diagnosis import Diagnosis, diagnose
+from keras_filterwatch.draw.catalogue import Album
 from keras_filterwatch.kernels import Array, Snapshot
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.pictures import Album
+from keras_filterwatch.model import find as extraction
+from keras_filterwatch.model import probe as activations
 from keras_filterwatch.rules import Alarm, Rule, default_rules
-from keras_filterwatch.scoring import Metric, Scores, glance, not_watched
-from keras_filterwatch.story import Story
+from keras_filterwatch.scores import Scores, not_watched
+from keras_filterwatch.scoring import Metric, glance
+from keras_filterwatch.training import arguments
+from keras_filterwatch.training.notices import Caution
+from keras_filterwatch.training.recorder import Story
 
 
 class FilterWatch(keras.callbacks.Callback):
@@ -37,7 +40,7 @@ class FilterWatch(keras.callbacks.Callback):
         probe: inputs that show what the units do: an array, or a list or dict of arrays, as
             `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. The first
             256 are taken, now, and kept.
-        images: the pictures to draw, by name (`keras_filterwatch.pictures.NAMES`); True for
+        images: the pictures to draw, by name (`keras_filterwatch.draw.catalogue.NAMES`); True for
             `"kernels"`, `"film"` and `"templates"`, False for none. They show the first layer with
             a window larger than 1 and three deeper ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_filterwatch import outputs, tracing
-from keras_filterwatch.extraction import Source
-from keras_filterwatch.gradients import pullback
 from keras_filterwatch.kernels import Array
+from keras_filterwatch.model import feature_maps as outputs
+from keras_filterwatch.model import trace as tracing
+from keras_filterwatch.model.find import Source
+from keras_filterwatch.model.gradients import pullback
 
 _STEP = 0.1  # of the way from grey to white, at the pixel with the steepest gradient
 

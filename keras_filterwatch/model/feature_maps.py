@@ -6,11 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_filterwatch import activations, extraction
-from keras_filterwatch.activations import take
-from keras_filterwatch.extraction import Source
-from keras_filterwatch.gradients import pullback
 from keras_filterwatch.kernels import Array
+from keras_filterwatch.model import find as extraction
+from keras_filterwatch.model import probe as activations
+from keras_filterwatch.model.find import Source
+from keras_filterwatch.model.gradients import pullback
+from keras_filterwatch.model.probe import take
 
 _DRAWS = 4  # looks at each place: a ReLU that is off or a maximum elsewhere hides pixels
 

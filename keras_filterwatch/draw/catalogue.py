@@ -10,7 +10,7 @@ from PIL import Image
 from keras_filterwatch import draw
 from keras_filterwatch.draw.film import Film
 from keras_filterwatch.kernels import Kernel, Snapshot
-from keras_filterwatch.scoring import Scores
+from keras_filterwatch.scores import Scores
 
 NAMES = {
     "kernels": "the filters of each layer",

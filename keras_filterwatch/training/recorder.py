@@ -5,15 +5,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from keras_filterwatch import arguments, tensorboard
-from keras_filterwatch.background import Background
-from keras_filterwatch.caution import Caution
 from keras_filterwatch.diagnosis import diagnose
+from keras_filterwatch.draw.catalogue import Album, Drawing, Pictures
 from keras_filterwatch.history import remember
 from keras_filterwatch.kernels import Snapshot
-from keras_filterwatch.pictures import Album, Drawing, Pictures
 from keras_filterwatch.rules import Alarm, Rule
-from keras_filterwatch.scoring import Metric, Scores, complete
+from keras_filterwatch.scores import Scores
+from keras_filterwatch.scoring import Metric, complete
+from keras_filterwatch.training import arguments
+from keras_filterwatch.training.notices import Caution
+from keras_filterwatch.training.worker import Background
+from keras_filterwatch.writers import tensorboard
 
 
 class Story:
