@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from keras import layers
 import keras_filterwatch as fw
 from benchmarks.pages import write_part
 from keras_filterwatch import scoring
-from keras_filterwatch.model import find as extraction
+from keras_filterwatch.model import find
 
 EPOCHS, ROUNDS = 4, 5
 SIZES = (52, 128, 256, 512, 1024, 2048, 2896)  # filters of four layers 3x3: 0.1 to 302 M weights
@@ -81,15 +82,15 @@ def waits(
     for epoch in range(epochs):
         for callback, times in zip(callbacks, found, strict=True):
             callback.on_epoch_begin(epoch)
-            rest(callback)
+            finish(callback)
             waited = seconds(partial(callback.on_epoch_end, epoch, {"loss": 1.0}))
-            times.append((waited, seconds(partial(rest, callback))))
+            times.append((waited, seconds(partial(finish, callback))))
     for callback in callbacks:
         callback.on_train_end()
     return found
 
 
-def rest(callback: Any) -> None:
+def finish(callback: Any) -> None:
     """Waits for what a FilterWatch does beside training."""
     if isinstance(callback, fw.FilterWatch):
         _ = callback.history
@@ -120,11 +121,11 @@ def passes(model: keras.Model) -> list[float]:
 
     Of the scores that training waits for, and of all.
     """
-    snapshot = extraction.find(model).read(0)
+    snapshot = find.find(model).read(0)
     before = snapshot.copied()
     weights = np.concatenate([kernel.array.ravel() for kernel in snapshot.kernels])
     tasks = (
-        partial(scoring.glance, snapshot, previous=before),
+        partial(scoring.quick_scores, snapshot, previous=before),
         partial(fw.score, snapshot, first=before, previous=before),
         lambda: np.square(weights).sum(),
     )
@@ -162,11 +163,54 @@ def long(directory: Path, epochs: int = 1000) -> Iterator[Row]:
     for begin, end in ((1, 320), (320, 960)):
         for epoch in range(begin, end):
             watch.on_epoch_end(epoch, {"loss": 1.0})
-        rest(watch)
+        finish(watch)
         kept.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     grown = (kept[1] - kept[0]) / 640_000
     yield Row("epochs 320 to 960: memory that each adds", grown, "kB", 0, 1)
+
+
+def soak(directory: Path, epochs: int = 2000) -> Iterator[Row]:
+    """A real training of 2,000 epochs: its memory, threads and open files between 500 and 2,000."""
+    states: list[tuple[float, int, int]] = []
+
+    def keep(epoch: int, logs: object) -> None:
+        if epoch + 1 in (epochs // 4, epochs):
+            finish(watch)
+            files = len(list(Path("/proc/self/fd").iterdir()))
+            states.append((tracemalloc.get_traced_memory()[0], threading.active_count(), files))
+
+    model = keras.Sequential(
+        [layers.Input((16, 16, 3)), layers.Conv2D(16, 5), layers.Flatten(), layers.Dense(2)]
+    )
+    model.compile("sgd", "mse")
+    random = np.random.default_rng(0)
+    x, y = random.random((8, 16, 16, 3), np.float32), random.random((8, 2), np.float32)
+    watch = fw.FilterWatch(directory, probe=x, metrics={"peak": np.max}, writers=[Counts()])
+    callbacks = [watch, keras.callbacks.LambdaCallback(on_epoch_end=keep)]
+    tracemalloc.start()
+    model.fit(x, y, batch_size=8, epochs=epochs, callbacks=callbacks, verbose=0)
+    tracemalloc.stop()
+    (memory, threads, files), (more_memory, more_threads, more_files) = states
+    grown = (more_memory - memory) / 1000 / (epochs * 3 / 4)
+    yield Row("soak, 2,000 epochs: memory that each adds", grown, "kB", 0, 1)
+    yield Row("soak: threads more", more_threads - threads, "", 0, 0)
+    yield Row("soak: open files more", more_files - files, "", 0, 0)
+    yield Row("soak: problems recorded", len(watch.problems), "", 0, 0)
+
+
+class Counts:
+    """A writer that counts."""
+
+    def __init__(self) -> None:
+        self.reports = 0
+
+    def write(self, report: fw.Report) -> None:
+        """Counts the report."""
+        self.reports += 1
+
+    def close(self) -> None:
+        """Does nothing."""
 
 
 def fit(directory: Path) -> Iterator[Row]:
@@ -258,6 +302,7 @@ TASKS = {
     "vgg": vgg,
     "fit": fit,
     "long": long,
+    "soak": soak,
     "import": imports,
     "sizes": sizes,
 }

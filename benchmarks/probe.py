@@ -20,8 +20,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_filterwatch.model import find as extraction
-from keras_filterwatch.model.probe import Probe, take
+from keras_filterwatch.model import find
+from keras_filterwatch.model.probe import Probe, take_inputs
 
 INPUTS, ROUNDS = 64, 15
 
@@ -49,7 +49,7 @@ def seconds(task: Callable[[], object]) -> float:
 def ratio(model: keras.Model) -> float:
     """Median over rounds in which both take turns, after one that compiles."""
     x = np.random.default_rng(0).random((INPUTS, *model.input_shape[1:])).astype("float32")
-    probe = Probe(model, extraction.find(model), take(x))
+    probe = Probe(model, find.find(model), take_inputs(x))
     tasks = (probe.measure, lambda: model.predict(x, verbose=0))
     rounds = [[seconds(task) for task in tasks] for _ in range(ROUNDS + 1)][1:]
     return median(probing / predicting for probing, predicting in rounds)

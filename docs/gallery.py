@@ -1,9 +1,9 @@
 """Makes the pictures of gallery.md: every kind of picture that keras_filterwatch draws.
 
 `python docs/gallery.py` trains four small networks, in a few minutes on one core, prints how well
-each learnt and writes docs/images/gallery-*.png; with names of pictures, such as `film templates`,
-only these. MNIST is downloaded, unless `--mnist FOLDER` names a folder that has its test images and
-labels, `t10k-*.gz`.
+each learnt and writes docs/images/gallery-*.png; with names of pictures, such as
+`film_strip templates`, only these. MNIST is downloaded, unless `--mnist FOLDER` names a folder that
+has its test images and labels, `t10k-*.gz`.
 """
 
 import argparse
@@ -169,8 +169,8 @@ def small() -> Image.Image:
     return fw.draw.filters(digits().model, "first", step=20)
 
 
-def film() -> Image.Image:
-    """How the first layer of the photographs came to be."""
+def film_strip() -> Image.Image:
+    """How the first layer changed while it learnt the photographs."""
     return fw.draw.film_strip(photographs().files)
 
 
@@ -189,7 +189,7 @@ def templates() -> Image.Image:
     return fw.draw.templates(mnist().model, step=30)
 
 
-def paths() -> Image.Image:
+def class_paths() -> Image.Image:
     """The classes of MNIST and the hidden units behind them."""
     return fw.draw.class_paths(mnist().model)
 
@@ -197,30 +197,30 @@ def paths() -> Image.Image:
 def evidence() -> Image.Image:
     """Which pixels speak for which class: two digits that are read rightly, two that are not."""
     model, x, y, _ = mnist()
-    said = model.predict(x, verbose=0).argmax(axis=1)
-    shown = [*np.flatnonzero(said == y)[:2], *np.flatnonzero(said != y)[:2]]
-    print(f"evidence: the digits are {y[shown]}, the network says {said[shown]}")
-    return fw.draw.evidence(model, x[shown])
+    predicted = model.predict(x, verbose=0).argmax(axis=1)
+    selected = [*np.flatnonzero(predicted == y)[:2], *np.flatnonzero(predicted != y)[:2]]
+    print(f"evidence: the digits are {y[selected]}, the network says {predicted[selected]}")
+    return fw.draw.evidence(model, inputs=x[selected])
 
 
 def activations() -> Image.Image:
     """What the first layer returns for patches; those before the ninth are dull."""
-    return fw.draw.activations(photographs().model, photographs().x[8:])
+    return fw.draw.activations(photographs().model, inputs=photographs().x[8:])
 
 
 def activations_digits() -> Image.Image:
     """What the first layer returns for digits, behind its BatchNormalization and ReLU."""
-    return fw.draw.activations(digits().model, digits().x, "first")
+    return fw.draw.activations(digits().model, "first", digits().x)
 
 
 def favourites() -> Image.Image:
     """The patches that excite sixteen filters of the first layer most."""
-    return fw.draw.favourites(photographs().model, photographs().x, filters=range(16))
+    return fw.draw.favourites(photographs().model, inputs=photographs().x, filters=range(16))
 
 
 def favourites_deeper() -> Image.Image:
     """And those of sixteen filters of the second."""
-    return fw.draw.favourites(photographs().model, photographs().x, "second", range(16))
+    return fw.draw.favourites(photographs().model, "second", photographs().x, range(16))
 
 
 def maximize() -> Image.Image:
@@ -241,7 +241,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "similarity": similarity,
     "matrix": matrix,
     "small": small,
-    "film": film,
+    "film_strip": film_strip,
     "components": components,
     "components-deeper": components_deeper,
     "activations": activations,
@@ -251,7 +251,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "maximize": maximize,
     "maximize-classes": maximize_classes,
     "templates": templates,
-    "paths": paths,
+    "class_paths": class_paths,
     "evidence": evidence,
 }
 

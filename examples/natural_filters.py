@@ -65,7 +65,7 @@ def main() -> None:
     watch.summary()
     side_by_side(picture_before, fw.draw.filters(model, step=EPOCHS)).save("before-after.png")
     print("\nThe filters before and after: before-after.png")
-    print("Their whole story:")
+    print("Their history, epoch by epoch:")
     print("tensorboard --logdir logs/natural_filters --samples_per_plugin images=1000")
 
 

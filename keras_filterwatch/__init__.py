@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_filterwatch import draw, metrics, rules
+    from keras_filterwatch.alarms import Alarm
     from keras_filterwatch.diagnosis import Diagnosis, diagnose
+    from keras_filterwatch.history import History
     from keras_filterwatch.kernels import Kernel, Snapshot
     from keras_filterwatch.model.maximize import maximize
-    from keras_filterwatch.rules import Alarm, default_rules
+    from keras_filterwatch.report import Report
+    from keras_filterwatch.rules import default_rules
     from keras_filterwatch.scores import Scores
     from keras_filterwatch.scoring import score
     from keras_filterwatch.training.callback import FilterWatch
@@ -19,7 +22,9 @@ __all__ = [
     "Alarm",
     "Diagnosis",
     "FilterWatch",
+    "History",
     "Kernel",
+    "Report",
     "Scores",
     "Snapshot",
     "default_rules",
@@ -31,11 +36,13 @@ __all__ = [
     "score",
 ]
 
-_HOMES = {
-    "Alarm": "rules",
+_MODULES = {
+    "Alarm": "alarms",
     "Diagnosis": "diagnosis",
     "FilterWatch": "training.callback",
+    "History": "history",
     "Kernel": "kernels",
+    "Report": "report",
     "Scores": "scores",
     "Snapshot": "kernels",
     "default_rules": "rules",
@@ -46,9 +53,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name when it is asked for: who wants the metrics need not wait for Keras."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    """Loads a public name when it is asked for: metrics alone need not wait for Keras."""
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}.")

@@ -1,33 +1,17 @@
-"""Alarms, scores and training logs in; the most probable cause, the evidence and advice out."""
+"""Alarms and history in, the most probable cause, its evidence and advice out."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from keras_filterwatch import logs
-from keras_filterwatch.rules import Alarm, History
+from keras_filterwatch.alarms import Alarm
+from keras_filterwatch.history import AT_REST, History
+from keras_filterwatch.scores import Scores
 
 NO_FAULT, CANNOT_TELL = "no fault found", "can't tell"
-_ENOUGH = 5  # epochs; the patience of the rules
+_ENOUGH_EPOCHS = 5  # the patience of the rules
+_LITTLE = 0.1  # of the way to perfection on validation data: nothing carried over
 
-ADVICE = {
-    "diverged": "Lower the learning rate tenfold, clip gradients, and look for inputs that are NaN "
-    "or huge.",
-    "symmetric initialisation": "Initialise the layer at random (glorot_uniform, he_normal), not "
-    "with zeros or a constant.",
-    "frozen at random": "Set trainable = True, or load trained weights before freezing.",
-    "saturated": "Normalise the inputs (0..255 to about -1..1), initialise smaller, or use ReLU.",
-    "over-regularised": "Weaken L2 or weight decay, tenfold first.",
-    "rate too high": "Lower the learning rate tenfold; then try LeakyReLU, He initialisation or "
-    "BatchNormalization.",
-    "vanishing gradient": "Use ReLU with He initialisation, BatchNormalization or shortcuts; or "
-    "fewer layers.",
-    "rate too low": "Raise the learning rate tenfold, or train much longer.",
-    "memorised": "Look at the labels: what is learnt does not carry over at all. Then more data.",
-    "overfit": "Add data or augmentation, L2 or dropout, or stop earlier.",
-    NO_FAULT: "What was watched gave no reason to stop.",
-    CANNOT_TELL: "Give FilterWatch probe inputs and fit validation data: they tell causes apart.",
-}
+ByRule = Mapping[str, Sequence[Alarm]]
 
 
 @dataclass(frozen=True)
@@ -35,9 +19,13 @@ class Diagnosis:
     """What is probably wrong; prints as sentences.
 
     Attributes:
-        cause: a key of `ADVICE`; `"no fault found"` or `"can't tell"` if that is so.
+        cause: a key of `ADVICE`: a name in `CAUSES`, `"no fault found"` or `"can't tell"`.
         evidence: what was measured, in sentences.
         advice: what to try first.
+
+    Example:
+        >>> print(Diagnosis("rate too low", ("conv2d has not moved.",), "Raise the rate."))
+        Rate too low. conv2d has not moved. Raise the rate.
     """
 
     cause: str
@@ -45,85 +33,143 @@ class Diagnosis:
     advice: str
 
     def __str__(self) -> str:
-        evidence = (each[:1].upper() + each[1:] for each in self.evidence)
-        return " ".join((f"{self.cause.capitalize()}.", *evidence, self.advice))
+        return " ".join((f"{self.cause.capitalize()}.", *self.evidence, self.advice))
 
 
-def diagnose(history: History, alarms: Sequence[Alarm]) -> Diagnosis:
-    """The most probable cause of these alarms.
+@dataclass(frozen=True)
+class Cause:
+    """A cause of alarms.
 
-    Causes that explain others stand first: what diverged is not also stalled, and units that died
-    while the weights shrank to nothing were killed by regularisation.
+    Attributes:
+        name: as `Diagnosis.cause` has it.
+        explained: returns which alarms, given by rule, the cause explains; none if it does not
+            apply.
+        advice: what to try first.
     """
+
+    name: str
+    explained: Callable[[ByRule, History], Sequence[Alarm]]
+    advice: str
+
+
+def diagnose(history: Sequence[Scores], alarms: Sequence[Alarm]) -> Diagnosis:
+    """Returns the most probable cause of alarms: the first of `CAUSES` that explains some.
+
+    Args:
+        history: the `Scores` of each step, oldest first.
+        alarms: what the rules raised, oldest first.
+
+    Example:
+        >>> diagnose([], []).cause
+        "can't tell"
+    """
+    history = History.of(history)
     if not alarms:
-        return _of_silence(history)
-    cause, because = _cause(history, alarms)
-    evidence = tuple(alarm.message for alarm in because[:3])
-    return Diagnosis(cause, evidence, ADVICE[cause])
-
-
-def _of_silence(history: History) -> Diagnosis:
-    """Silence says little after a few epochs, and nothing before the first."""
-    epochs = history[-1].epoch - history[0].epoch if history else 0
-    if epochs == 0 or not history[-1].layers:
-        return Diagnosis(CANNOT_TELL, ("nothing was watched while it trained.",), "Train on.")
-    short = f"epochs watched: {epochs}; most alarms need {_ENOUGH}."
-    return Diagnosis(NO_FAULT, () if epochs >= _ENOUGH else (short,), ADVICE[NO_FAULT])
-
-
-def _cause(history: History, alarms: Sequence[Alarm]) -> tuple[str, list[Alarm]]:
-    by: dict[str, list[Alarm]] = {}
+        return _without_alarms(history)
+    by_rule: dict[str, list[Alarm]] = {}
     for alarm in alarms:
-        by.setdefault(alarm.rule, []).append(alarm)
-    frozen = [a for a in by.get("noisy", []) if not _trains(history, a.layer)]
-    if "diverged" in by:
-        return "diverged", by["diverged"]
-    if "symmetric" in by:
-        return "symmetric initialisation", by["symmetric"]
-    if frozen:
-        return "frozen at random", frozen
-    if "shrinking" in by and "exploding" not in by:
-        return "over-regularised", by["shrinking"]
+        by_rule.setdefault(alarm.rule, []).append(alarm)
+    for cause in CAUSES:
+        explained = cause.explained(by_rule, history)
+        if explained:
+            evidence = tuple(alarm.message for alarm in explained[:3])
+            return Diagnosis(cause.name, evidence, cause.advice)
+    evidence = tuple(alarm.message for alarm in alarms[:3])
+    return Diagnosis(CANNOT_TELL, evidence, ADVICE[CANNOT_TELL])
+
+
+def _without_alarms(history: History) -> Diagnosis:
+    """Returns that there is no fault, or that too little was watched to say so."""
+    epochs = history.epochs
+    if epochs == 0 or not history[-1].layers:
+        return Diagnosis(CANNOT_TELL, ("Nothing was watched while it trained.",), "Train on.")
+    evidence = (f"Epochs watched: {epochs}; most alarms need {_ENOUGH_EPOCHS}.",)
+    return Diagnosis(NO_FAULT, () if epochs >= _ENOUGH_EPOCHS else evidence, ADVICE[NO_FAULT])
+
+
+def _raised(rule: str) -> Callable[[ByRule, History], Sequence[Alarm]]:
+    """Returns an explanation of all alarms of a rule."""
+    return lambda alarms, history: alarms.get(rule, ())
+
+
+def _frozen_at_random(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    return [a for a in alarms.get("noisy", ()) if not history.is_trainable(a.layer)]
+
+
+def _over_regularised(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    return () if "exploding" in alarms else alarms.get("shrinking", ())
+
+
+def _vanishing_gradient(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    saturated = alarms.get("saturated", ())
     first = next(iter(history[-1]), "")
-    saturated_first = any(alarm.layer == first for alarm in by.get("saturated", []))
-    held_back = by.get("stalled", []) + by.get("saturated", [])
-    if held_back and not saturated_first and _later_layers_moved(history):
-        return "vanishing gradient", held_back
-    if "saturated" in by:
-        return "saturated", by["saturated"]
-    for rule in ("exploding", "dead"):
-        if rule in by:
-            return "rate too high", by[rule]
-    if "stalled" in by:
-        return "rate too low", by["stalled"]
-    if "overfitting" in by:
-        return ("memorised" if _nothing_carried_over(history) else "overfit"), by["overfitting"]
-    if "noisy" in by and _max_rotation(history) < 0.01:
-        return "rate too low", by["noisy"]
-    return CANNOT_TELL, list(alarms)
+    if any(alarm.layer == first for alarm in saturated) or not history.later_layers_moved():
+        return ()
+    return [*alarms.get("stalled", ()), *saturated]
 
 
-def _trains(history: History, layer: str) -> bool:
-    return layer not in history[-1] or history[-1][layer].trainable
+def _memorised(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    carried_over = not history.best_validation_progress() < _LITTLE
+    return () if carried_over else alarms.get("overfitting", ())
 
 
-def _max_rotation(history: History) -> float:
-    return max((layer.get("rotation", 0.0) for layer in history[-1].values()), default=0.0)
+def _at_rest(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    return () if history.largest_rotation >= AT_REST else alarms.get("noisy", ())
 
 
-def _later_layers_moved(history: History, times: float = 10.0) -> bool:
-    """Whether the first layer that trains once lay far behind a later one."""
-    for scores in history[1:]:
-        turned = [s["rotation"] for s in scores.values() if "rotation" in s and s.trainable]
-        if len(turned) > 2 and max(turned) > 1e-3 and max(turned) > times * turned[0]:
-            return True
-    return False
+_LOWER_RATE = (
+    "Lower the learning rate tenfold; then try LeakyReLU, He initialisation or BatchNormalization."
+)
+_RAISE_RATE = "Raise the learning rate tenfold, or train much longer."
 
+# A cause that explains others stands before them: a network that diverged is not also stalled, and
+# units that died while the weights shrank to nothing were killed by regularisation.
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "diverged",
+        _raised("diverged"),
+        "Lower the learning rate tenfold, clip gradients, and look for inputs that are NaN or "
+        "huge.",
+    ),
+    Cause(
+        "symmetric initialisation",
+        _raised("symmetric"),
+        "Initialise the layer at random (glorot_uniform, he_normal), not with zeros or a constant.",
+    ),
+    Cause(
+        "frozen at random",
+        _frozen_at_random,
+        "Set trainable = True, or load trained weights before freezing.",
+    ),
+    Cause("over-regularised", _over_regularised, "Weaken L2 or weight decay, tenfold first."),
+    Cause(
+        "vanishing gradient",
+        _vanishing_gradient,
+        "Use ReLU with He initialisation, BatchNormalization or shortcuts; or fewer layers.",
+    ),
+    Cause(
+        "saturated",
+        _raised("saturated"),
+        "Normalise the inputs (0..255 to about -1..1), initialise smaller, or use ReLU.",
+    ),
+    Cause("rate too high", _raised("exploding"), _LOWER_RATE),
+    Cause("rate too high", _raised("dead"), _LOWER_RATE),
+    Cause("rate too low", _raised("stalled"), _RAISE_RATE),
+    Cause(
+        "memorised",
+        _memorised,
+        "Look at the labels: what is learnt does not carry over at all. Then more data.",
+    ),
+    Cause(
+        "overfit",
+        _raised("overfitting"),
+        "Add data or augmentation, L2 or dropout, or stop earlier.",
+    ),
+    Cause("rate too low", _at_rest, _RAISE_RATE),
+)
 
-def _nothing_carried_over(history: History) -> bool:
-    best = max(
-        (logs.progress(history[: end + 1], "val_") for end in range(len(history))),
-        key=lambda value: -1.0 if math.isnan(value) else value,
-        default=math.nan,
-    )
-    return best < 0.1
+ADVICE = {
+    **{cause.name: cause.advice for cause in CAUSES},
+    NO_FAULT: "What was watched gave no reason to stop.",
+    CANNOT_TELL: "Give FilterWatch probe inputs and fit validation data: they tell causes apart.",
+}

@@ -1,38 +1,193 @@
-"""The looks of a training so far, in bounded memory, however long it takes."""
+"""History: the scores of a training so far, and the questions that rules and diagnosis ask."""
 
-from dataclasses import replace
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import overload
 
-from keras_filterwatch.scores import Scores
+from keras_filterwatch.scores import LayerScores, Scores
 
-_MOST, _RECENT = 256, 128  # looks that are kept, and how many of the last ones are all kept
-_ROOM = 2**26  # bytes for the numbers of each filter
+AT_REST = 0.01  # rotation below which a layer has kept its first direction (see rules.noisy)
+
+_ACCURACIES = (
+    *("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"),
+    "binary_accuracy",
+)
 
 
-def remember(history: list[Scores], scores: Scores) -> None:
-    """Adds the scores of a look to the looks before it, oldest first.
+class History(Sequence[Scores]):
+    """The scores of a training, oldest first; it cannot be changed.
 
-    Of more than 256 looks the one that is missed least is forgotten, never the first, the last 128
-    or the first that logged a loss: one within an epoch if there is any, and of these the one whose
-    neighbours are nearest to each other. Where the numbers of single filters would fill more than
-    64 MiB, only the first look and the last ones keep them; the others have an empty `filters`.
+    Rules take any sequence of `Scores`; `History.of` makes a `History` of it.
+
+    Args:
+        steps: the `Scores` of each step, oldest first.
+
+    Example:
+        >>> history = History([Scores(0, 0, {}), Scores(1, 1, {}, logs={"loss": 0.5})])
+        >>> history[-1].step, len(history.logged)
+        (1, 1)
     """
-    history.append(scores)
-    if len(history) > _MOST:
-        # how far training came is told from the first loss
-        logged = next((i for i, past in enumerate(history) if "loss" in past.logs), 0)
-        middle = [i for i in range(1, len(history) - _RECENT) if i != logged]
-        within = [i for i in middle if history[i].epoch == history[i - 1].epoch]
-        del history[min(within or middle, key=lambda i: history[i + 1].step - history[i - 1].step)]
-    detailed = max(2, _ROOM // max(_size(scores), 1))
-    for i in range(1, len(history) - detailed + 1):
-        if any(layer.filters for layer in history[i].values()):
-            history[i] = _without_filters(history[i])
 
+    def __init__(self, steps: Iterable[Scores] = ()) -> None:
+        self._steps = tuple(steps)
 
-def _size(scores: Scores) -> int:
-    return sum(each.nbytes for layer in scores.values() for each in layer.filters.values())
+    @classmethod
+    def of(cls, steps: Sequence[Scores]) -> "History":
+        """Returns a sequence of scores as a `History`, and a `History` as it is."""
+        return steps if isinstance(steps, cls) else cls(steps)
 
+    @overload
+    def __getitem__(self, index: int) -> Scores: ...
+    @overload
+    def __getitem__(self, index: slice) -> "History": ...
+    def __getitem__(self, index: int | slice) -> "Scores | History":
+        if isinstance(index, slice):
+            return History(self._steps[index])
+        return self._steps[index]
 
-def _without_filters(scores: Scores) -> Scores:
-    layers = {name: replace(layer, filters={}) for name, layer in scores.items()}
-    return replace(scores, layers=layers)
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History | list | tuple):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        last = f", the last one {self[-1].step}" if self else ""
+        return f"History({len(self)} steps{last})"
+
+    # Steps
+
+    @cached_property
+    def epoch_ends(self) -> "History":
+        """The first step and the steps at the ends of epochs, without those within an epoch."""
+        before = [None, *self._steps]
+        return History(
+            scores
+            for scores, previous in zip(self._steps, before, strict=False)
+            if previous is None or scores.epoch > previous.epoch
+        )
+
+    @cached_property
+    def logged(self) -> "History":
+        """The steps at which Keras logged a loss: the ends of epochs."""
+        return History(scores for scores in self._steps if "loss" in scores.logs)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs from the first step to the last one; 0 for an empty history."""
+        return self[-1].epoch - self[0].epoch if self else 0
+
+    def up_to_validations(self) -> list["History"]:
+        """Returns the history as it was at each step with a validation loss, oldest first."""
+        steps = enumerate(self._steps, 1)
+        return [self[:end] for end, scores in steps if "val_loss" in scores.logs]
+
+    # Layers and their scores
+
+    def values(self, layer: str, score: str) -> list[float]:
+        """Returns what a score of a layer was at each step that has it, oldest first."""
+        return [
+            scores[layer][score]
+            for scores in self._steps
+            if layer in scores and score in scores[layer]
+        ]
+
+    def layers_with(self, score: str) -> Iterator[tuple[str, LayerScores, list[float]]]:
+        """Yields each layer that has a score now: its name, its scores and the past values."""
+        for name, layer in self[-1].items():
+            if score in layer:
+                yield name, layer, self.values(name, score)
+
+    def hidden_layers(self) -> list[tuple[str, LayerScores]]:
+        """Returns all layers but a dense last one, whose units may well be dead or saturated."""
+        layers = list(self[-1].items())
+        return layers[:-1] if layers and len(layers[-1][1].shape) == 2 else layers
+
+    def is_trainable(self, layer: str) -> bool:
+        """Returns False for a layer that is frozen now."""
+        return layer not in self[-1] or self[-1][layer].trainable
+
+    @property
+    def largest_rotation(self) -> float:
+        """The rotation since the start of the layer that turned most; NaN if none is known."""
+        rotations = (layer["rotation"] for layer in self[-1].values() if "rotation" in layer)
+        return max(rotations, default=math.nan)
+
+    def later_layers_moved(self, times: float = 10.0) -> bool:
+        """Returns True if, at some step, a later layer had turned `times` as far as the first."""
+        for scores in self._steps[1:]:
+            rotations = [
+                layer["rotation"]
+                for layer in scores.values()
+                if "rotation" in layer and layer.trainable
+            ]
+            if len(rotations) > 2 and max(rotations) > max(1e-3, times * rotations[0]):
+                return True
+        return False
+
+    # How far training came
+
+    def progress(self, prefix: str = "") -> float:
+        """Returns how far from guessing to perfection training came, 0 to 1.
+
+        By the accuracy where one is logged, else by the share of the first epoch's loss that is
+        gone. NaN without evidence.
+
+        Args:
+            prefix: `""` for the training data, `"val_"` for the validation data.
+        """
+        accuracy = self.accuracy(prefix)
+        if not math.isnan(accuracy):
+            return accuracy
+        losses = [scores.logs.get(f"{prefix}loss", math.nan) for scores in self.logged]
+        return max(0.0, 1 - losses[-1] / losses[0]) if losses and losses[0] > 0 else math.nan
+
+    def accuracy(self, prefix: str = "") -> float:
+        """Returns the accuracy at the last epoch: 0 for a guess, 1 for perfection, NaN if unknown.
+
+        A guess is one of as many classes as a dense last layer has units, and of 2 where it has
+        one.
+        """
+        last = self.logged[-1] if self.logged else None
+        names = [f"{prefix}{name}" for name in _ACCURACIES]
+        name = next((name for name in names if last and name in last.logs), None)
+        if last is None or name is None:
+            return math.nan
+        shapes = [layer.shape for layer in last.values()]
+        guess = 1 / max(2, shapes[-1][-1]) if shapes and len(shapes[-1]) == 2 else 0.0
+        return max(0.0, (last.logs[name] - guess) / (1 - guess))
+
+    def gap(self) -> float:
+        """Returns how much further training came on its own data than on the validation data.
+
+        NaN without evidence.
+        """
+        return self.progress() - self.progress("val_")
+
+    def best_validation_progress(self) -> float:
+        """Returns the best validation progress of all epochs, 0 to 1; NaN if none is known."""
+        ends = [end for end, scores in enumerate(self._steps, 1) if "loss" in scores.logs]
+        values = (self[:end].progress("val_") for end in ends)
+        return max((value for value in values if not math.isnan(value)), default=math.nan)
+
+    def gets_nowhere(self, epochs: int = 3) -> bool:
+        """Returns True if training is below half way and made no progress in so many epochs."""
+        ends = [end for end, scores in enumerate(self._steps, 1) if "loss" in scores.logs]
+        if len(ends) < epochs:
+            return False
+        before, now = (self[:end].progress() for end in (ends[-epochs], ends[-1]))
+        return now < 0.5 and now - before < 0.05
+
+    def came_trained(self) -> bool:
+        """Returns True if the model was trained before it was watched.
+
+        It had structure at the start and does not do badly, or does well with unmoved weights.
+        """
+        if any(layer.verdict == "structured" for layer in self[0].values()):
+            return not self.accuracy() <= 0.5
+        return self.largest_rotation < AT_REST and self.progress() > 0.5

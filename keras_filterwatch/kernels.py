@@ -107,6 +107,12 @@ class Snapshot:
 
     Raises:
         ValueError: two kernels have one name.
+
+    Example:
+        >>> import numpy as np
+        >>> snapshot = Snapshot(0, (Kernel("conv", "Conv2D", np.ones((3, 3, 1, 4))),))
+        >>> [kernel.name for kernel in snapshot.kernels]
+        ['conv']
     """
 
     step: int

@@ -1,79 +1,52 @@
-"""History of scores in, alarms out: each rule is a function that abstains without evidence."""
+"""The rules: each is a function `history -> alarms` that abstains without evidence.
+
+A rule takes a `History` or any sequence of `Scores`, oldest first, and judges its last step.
+"""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from keras_filterwatch import logs
+from keras_filterwatch.alarms import Alarm, Rule
+from keras_filterwatch.history import AT_REST, History
 from keras_filterwatch.metrics import noise
 from keras_filterwatch.scores import LayerScores, Scores
 
+Steps = Sequence[Scores]
 
-@dataclass(frozen=True)
-class Alarm:
-    """Something is probably wrong.
+# Rotations, from trainings on digits, MNIST and photographs: layers whose learning rate is far too
+# low stay below AT_REST; healthy layers that learn without a visible pattern lie in between.
+_TURNED = 0.3
 
-    Attributes:
-        rule: the rule's name, as `stop_on` takes it.
-        layer: the layer it is about.
-        step: the step at which it was raised.
-        value: what was measured.
-        threshold: what it would have to be for silence.
-        filters: indices of the filters it is about; empty if it is about the whole layer.
-        message: the same in a sentence.
-    """
-
-    rule: str
-    layer: str
-    step: int
-    value: float
-    threshold: float
-    filters: tuple[int, ...]
-    message: str
-
-
-# Rotations, from runs on digits, MNIST and photographs: layers with a rate far too low stay below
-# the first; healthy ones that learn without a visible pattern lie in between.
-_AT_REST, _TURNED = 0.01, 0.3
-
-# coverage of fresh weights: uniform ones pass the first, truncated normal ones the second
-_FRESH, _SPREAD = 0.95, 0.8
-_COLLAPSED = 1.05  # effective rank of filters that are all one
-
-History = Sequence[Scores]
-Rule = Callable[[History], Iterable[Alarm]]
+# Coverage of new weights: uniform ones exceed the first, truncated normal ones the second.
+_EVENLY_SPREAD, _SPREAD = 0.95, 0.8
+_ONE_DIRECTION = 1.05  # effective rank of filters that are all the same
 
 
 def default_rules() -> list[Rule]:
-    """The rules that a `FilterWatch` follows when it is given none."""
-    return [
-        diverged,
-        symmetric,
-        saturated,
-        dead,
-        stalled,
-        noisy,
-        getting_noisier,
-        exploding,
-        shrinking,
-        overfitting,
-    ]
+    """Returns the rules that a `FilterWatch` follows when it is given none.
 
-
-def noisy(history: History, patience: int = 5) -> list[Alarm]:
-    """A layer that still looks untrained after `patience` epochs.
-
-    It looked untrained at every step of the last `patience` epochs, with slices enough to tell
-    (`metrics.noise.verdict`), and either kept its initial direction or turned far from it without
-    forming anything. A layer that has turned a little is left alone: wide layers of healthy
-    networks learn without a visible pattern; so is a network that came trained, and a frozen part
-    of one. Of a frozen layer with few slices, weights that fill their range as evenly as a fresh
-    one's are evidence enough.
+    Example:
+        >>> [rule.__name__ for rule in default_rules()][:2]
+        ['diverged', 'symmetric']
     """
+    return [rule for rule, _ in RULES.values()]
+
+
+def noisy(history: Steps, patience: int = 5) -> list[Alarm]:
+    """Raises an alarm about a layer that still looks untrained after `patience` epochs.
+
+    The layer looked untrained at every step of the last `patience` epochs, with slices enough to
+    tell (`metrics.noise.verdict`), and either kept its first direction or turned far from it
+    without forming a pattern. A layer that turned a little is left alone, since wide layers of
+    healthy networks learn without a visible pattern; so are a network that came trained, and a
+    frozen part of one. Of a frozen layer with few slices, weights that fill their range as evenly
+    as new ones are evidence enough.
+    """
+    history = History.of(history)
     last = history[-1]
-    if last.epoch - history[0].epoch < patience or _came_trained(history):
+    if history.epochs < patience or history.came_trained():
         return []
     recent = [scores for scores in history if scores.epoch > last.epoch - patience]
     frozen = [layer for layer in last.values() if not layer.trainable and "noise" in layer]
@@ -82,16 +55,16 @@ def noisy(history: History, patience: int = 5) -> list[Alarm]:
     for name, layer in last.items():
         if base_came_trained and not layer.trainable:
             continue
-        if not all(name in past and _looks_untrained(past[name]) for past in recent):
+        if not all(name in scores and _looks_untrained(scores[name]) for scores in recent):
             continue
-        turned = layer.get("rotation", 0.0)
-        if _AT_REST <= turned < _TURNED:
+        rotation = layer.get("rotation", 0.0)
+        if AT_REST <= rotation < _TURNED:
             continue
         bound = 1 - noise.NEAR * noise.noise_error(layer.shape[:-2], layer["slices"])
         message = (
             f"{name} still looks untrained after {last.epoch} epochs: noise score "
             f"{layer['noise']:.2f} (1 is noise, below {bound:.2f} would be structure), "
-            f"rotation {turned:.2g} since the start (0 is not at all)."
+            f"rotation {rotation:.2g} since the start (0 is not at all)."
             + ("" if layer.trainable else " It is frozen: trainable is False.")
         )
         alarms.append(Alarm("noisy", name, last.step, layer["noise"], bound, (), message))
@@ -101,250 +74,261 @@ def noisy(history: History, patience: int = 5) -> list[Alarm]:
 def _looks_untrained(layer: LayerScores) -> bool:
     if layer.trainable or "noise" not in layer:
         return layer.verdict == "untrained"
-    # a frozen layer may be rough and trained: only weights spread as a fresh one's speak against it
-    bound = {"untrained": _SPREAD, "undetermined": _FRESH}.get(layer.verdict, 1.0)
+    # A frozen layer may be rough and trained: only weights as evenly spread as new ones count.
+    bound = {"untrained": _SPREAD, "undetermined": _EVENLY_SPREAD}.get(layer.verdict, 1.0)
     return layer.get("coverage", 0.0) > bound
 
 
-def getting_noisier(history: History, rise: float = 0.15) -> list[Alarm]:
-    """A layer whose noise score rose clearly above its own minimum.
+def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
+    """Raises an alarm about a layer whose noise score rose clearly above its own minimum.
 
     By `rise` at least, and by five standard errors, at the ends of the last two epochs.
     """
-    history = _epoch_ends(history)
+    ends = History.of(history).epoch_ends
     alarms = []
-    for name, layer, past in _with(history, "noise"):
-        if len(past) < 3:
+    for name, layer, scores in ends.layers_with("noise"):
+        if len(scores) < 3:
             continue
-        lowest = min(past)
+        lowest = min(scores)
         error = noise.noise_error(layer.shape[:-2], layer["slices"])
         bound = lowest + max(rise, noise.FAR * error)
-        if min(past[-2:]) > bound:
+        if min(scores[-2:]) > bound:
             message = (
-                f"{name} gets noisier: noise score {past[-1]:.2f}, after {lowest:.2f} at its "
+                f"{name} gets noisier: noise score {scores[-1]:.2f}, after {lowest:.2f} at its "
                 "smoothest."
             )
-            alarm = Alarm("getting_noisier", name, history[-1].step, past[-1], bound, (), message)
-            alarms.append(alarm)
+            alarms.append(
+                Alarm("getting_noisier", name, ends[-1].step, scores[-1], bound, (), message)
+            )
     return alarms
 
 
-def dead(history: History, share: float = 0.5, epochs: int = 4) -> list[Alarm]:
-    """A hidden layer of which `share` and more is dead, at the end of so many epochs in a row.
+def dead(history: Steps, share: float = 0.5, epochs: int = 4) -> list[Alarm]:
+    """Raises an alarm about a hidden layer of which `share` or more is dead for `epochs` epochs.
 
-    By the units' activity where probe inputs show it; else by the filters' weights. Units that
-    die while training begins often come back. A layer that is frozen, or came dead, is left alone.
-    """
-    history = _epoch_ends(history)
-    alarms = []
-    for name, layer in _hidden(history[-1]):
-        by = "dead_units" if "dead_units" in layer else "dead"
-        past = _values(history, name, by)
-        if len(past) <= epochs or min(past[-epochs:]) < share:
-            continue
-        if past[0] >= share or not layer.trainable:
-            continue
-        filters = tuple(np.flatnonzero(layer.filters[by] > 0).tolist())
-        what = "never answer to the probe" if by == "dead_units" else "have next to no weight"
-        message = f"{len(filters)} of {layer.shape[-1]} filters of {name} are dead: they {what}."
-        alarms.append(Alarm("dead", name, history[-1].step, past[-1], share, filters, message))
-    return alarms
-
-
-def saturated(history: History, share: float = 0.5) -> list[Alarm]:
-    """A hidden layer of which `share` and more sits at a rail, at the ends of two epochs in a row.
-
-    Its units' outputs, where probe inputs show them and the non-linearity is bounded; or its
-    weights, if more of them sit at their constraint's rail than at the start. A frozen layer is
+    By the units' activity where probe inputs show it, else by the filters' weights. Units that
+    die while training begins often come back. A layer that is frozen, or was dead at the start, is
     left alone.
     """
-    history = _epoch_ends(history)
+    ends = History.of(history).epoch_ends
     alarms = []
-    for name, layer in _hidden(history[-1]):
-        for by, what in (("saturated_units", "units"), ("rail", "weights")):
-            past = _values(history, name, by)
-            if len(past) < 3 or min(past[-2:]) < share or not layer.trainable:
-                continue
-            if by == "rail" and past[0] >= share:
-                continue
-            message = f"{past[-1]:.0%} of the {what} of {name} are saturated: they stay at a rail."
-            filters = tuple(np.flatnonzero(layer.filters[by] >= share).tolist())
-            step = history[-1].step
-            alarms.append(Alarm("saturated", name, step, past[-1], share, filters, message))
+    for name, layer in ends.hidden_layers():
+        score = "dead_units" if "dead_units" in layer else "dead"
+        shares = ends.values(name, score)
+        if len(shares) <= epochs or min(shares[-epochs:]) < share:
+            continue
+        if shares[0] >= share or not layer.trainable:
+            continue
+        filters = tuple(np.flatnonzero(layer.filters[score] > 0).tolist())
+        reason = "never answer to the probe" if score == "dead_units" else "have next to no weight"
+        message = f"{len(filters)} of {layer.shape[-1]} filters of {name} are dead: they {reason}."
+        alarms.append(Alarm("dead", name, ends[-1].step, shares[-1], share, filters, message))
     return alarms
 
 
-def symmetric(history: History) -> list[Alarm]:
-    """A hidden layer that trains, whose filters are all the same, or zero, since the start."""
-    if history[-1].epoch == history[0].epoch:
+def saturated(history: Steps, share: float = 0.5) -> list[Alarm]:
+    """Raises an alarm about a hidden layer of which `share` or more sits at a rail for two epochs.
+
+    Of its units' outputs, where probe inputs show them and the non-linearity is bounded; or of
+    its weights, if more of them sit at their constraint's rail than at the start. A frozen layer
+    is left alone.
+    """
+    ends = History.of(history).epoch_ends
+    alarms = []
+    for name, layer in ends.hidden_layers():
+        for score, parts in (("saturated_units", "units"), ("rail", "weights")):
+            shares = ends.values(name, score)
+            if len(shares) < 3 or min(shares[-2:]) < share or not layer.trainable:
+                continue
+            if score == "rail" and shares[0] >= share:
+                continue
+            message = (
+                f"{shares[-1]:.0%} of the {parts} of {name} are saturated: they stay at an end of "
+                "their range."
+            )
+            filters = tuple(np.flatnonzero(layer.filters[score] >= share).tolist())
+            alarms.append(
+                Alarm("saturated", name, ends[-1].step, shares[-1], share, filters, message)
+            )
+    return alarms
+
+
+def symmetric(history: Steps) -> list[Alarm]:
+    """Raises an alarm about a hidden layer whose filters are all the same since the start.
+
+    All zero is the same too. The layer trains, and an epoch has passed.
+    """
+    history = History.of(history)
+    first, last = history[0], history[-1]
+    if last.epoch == first.epoch:
         return []
     alarms = []
-    for name, layer in _hidden(history[-1]):
-        if not layer.trainable or name not in history[0]:
+    for name, layer in history.hidden_layers():
+        if not layer.trainable or name not in first:
             continue
-        if _one_filter(layer) and _one_filter(history[0][name]):
+        if _one_filter(layer) and _one_filter(first[name]):
             same = "zero" if layer.get("norm", 0) == 0 else "the same"
             message = (
-                f"all {layer.shape[-1]} filters of {name} are {same}, as they were at the start: "
+                f"All {layer.shape[-1]} filters of {name} are {same}, as they were at the start: "
                 "what they learn is the same too."
             )
             filters = tuple(range(layer.shape[-1]))
             rank = layer.get("effective_rank", 0.0)
-            step = history[-1].step
-            alarms.append(Alarm("symmetric", name, step, rank, _COLLAPSED, filters, message))
+            alarms.append(
+                Alarm("symmetric", name, last.step, rank, _ONE_DIRECTION, filters, message)
+            )
     return alarms
 
 
 def _one_filter(layer: LayerScores) -> bool:
-    if layer.shape[-1] < 2 or not np.isfinite(layer.filters["norm"]).all():
+    """Returns True if there are several filters, and all are the same."""
+    norms = layer.filters.get("norm")
+    if norms is None or layer.shape[-1] < 2 or not np.isfinite(norms).all():
         return False
-    zero = layer.get("norm", 1.0) == 0 and not layer.filters["norm"].any()
+    all_zero = layer.get("norm", 1.0) == 0 and not norms.any()
     rank = layer.get("effective_rank", math.inf)
-    return zero or (layer.get("duplicates") == 1 and rank < _COLLAPSED)
+    return all_zero or (layer.get("duplicates") == 1 and rank < _ONE_DIRECTION)
 
 
-def stalled(history: History, patience: int = 5, at_rest: float = 0.003) -> list[Alarm]:
-    """The first layers that train have not moved in `patience` epochs, nor has the loss.
+def stalled(history: Steps, patience: int = 5, at_rest: float = 0.003) -> list[Alarm]:
+    """Raises an alarm about first layers that have not moved in `patience` epochs.
 
-    Their rotation since the start is below `at_rest`. A network that came trained is left alone: it
-    may be tuned in small steps; so is one whose loss is falling, and one that logs none.
+    Their rotation since the start is below `at_rest`, and the loss did not fall either. A network
+    that came trained is left alone, since it may be tuned in small steps; so is one whose loss
+    falls, and one that logs none.
     """
-    last, logged = history[-1], logs.epochs(history)
-    if len(logged) < patience or _came_trained(history):
+    history = History.of(history)
+    last, logged = history[-1], history.logged
+    if len(logged) < patience or history.came_trained():
         return []
-    at_first = logged[0].logs["loss"]
-    fallen = 1 - logged[-1].logs["loss"] / at_first if at_first > 0 else math.nan
-    if not fallen < 0.1 or logs.progress(history) > 0.5:
+    first_loss = logged[0].logs["loss"]
+    fallen = 1 - logged[-1].logs["loss"] / first_loss if first_loss > 0 else math.nan
+    if not fallen < 0.1 or history.progress() > 0.5:
         return []
     alarms = []
     for name, layer in last.items():
-        turned = layer.get("rotation", math.nan)
+        rotation = layer.get("rotation", math.nan)
         if not layer.trainable:
             continue
-        if not turned < at_rest:
+        if not rotation < at_rest:
             break
         message = (
-            f"{name} has not moved in {last.epoch - history[0].epoch} epochs: rotation "
-            f"{turned:.1g} since the start, and the loss fell by {fallen:.0%} only."
+            f"{name} has not moved in {history.epochs} epochs: rotation {rotation:.1g} since the "
+            f"start, and the loss fell by {fallen:.0%} only."
         )
-        alarms.append(Alarm("stalled", name, last.step, turned, at_rest, (), message))
+        alarms.append(Alarm("stalled", name, last.step, rotation, at_rest, (), message))
     return alarms
 
 
-def exploding(history: History, growth: float = 10.0) -> list[Alarm]:
-    """A layer whose filters grew `growth` times since the start, in a network that does not learn.
+def exploding(history: Steps, growth: float = 10.0) -> list[Alarm]:
+    """Raises an alarm about a layer whose filters grew, while training gets nowhere.
 
-    By the median norm, as BatchNormalization leaves it.
+    By the median norm, as a BatchNormalization behind the layer leaves it, which is more than
+    `growth` times that at the start.
     """
-    return [
-        _resized("exploding", history, name, times, growth, "grew")
-        for name, times in _growth(history)
-        if times > growth
-    ]
+    return _resized("exploding", history, growth, "grew", lambda times: times > growth)
 
 
-def shrinking(history: History, share: float = 0.2) -> list[Alarm]:
-    """A layer whose filters shrank to `share` of their norm, in a network that does not learn."""
+def shrinking(history: Steps, share: float = 0.2) -> list[Alarm]:
+    """Raises an alarm about a layer whose filters shrank, while training gets nowhere.
+
+    The median norm is less than `share` of that at the start.
+    """
+    return _resized("shrinking", history, share, "shrank", lambda times: times < share)
+
+
+def _resized(
+    rule: str, history: Steps, bound: float, verb: str, is_beyond: Callable[[float], bool]
+) -> list[Alarm]:
+    history = History.of(history)
     return [
-        _resized("shrinking", history, name, times, share, "shrank")
+        Alarm(
+            *(rule, name, history[-1].step, times, bound, ()),
+            f"The filters of {name} {verb} to {times:.3g} times their size at the start, and "
+            "training gets nowhere.",
+        )
         for name, times in _growth(history)
-        if times < share
+        if is_beyond(times)
     ]
 
 
 def _growth(history: History) -> Iterator[tuple[str, float]]:
-    """Each layer's norm over that at the start, in a network that does not learn."""
-    if _struggles(history):
-        for name, _, norms in _with(history, "norm"):
+    """Yields each layer's norm over that at the start, if training gets nowhere."""
+    if history.gets_nowhere():
+        for name, _, norms in history.layers_with("norm"):
             if norms[0] > 0:
                 yield name, norms[-1] / norms[0]
 
 
-def _resized(
-    rule: str, history: History, layer: str, times: float, bound: float, verb: str
-) -> Alarm:
-    message = (
-        f"the filters of {layer} {verb} to {times:.3g} times their size at the start, and training "
-        "gets nowhere."
-    )
-    return Alarm(rule, layer, history[-1].step, times, bound, (), message)
+def overfitting(history: Steps, gap: float = 0.2, epochs: int = 4) -> list[Alarm]:
+    """Raises an alarm if training is ahead of validation by more than `gap` for `epochs` epochs.
 
-
-def overfitting(history: History, gap: float = 0.2, epochs: int = 4) -> list[Alarm]:
-    """A network that does much better on its own data than on others, at so many epochs in a row.
-
-    Its way from guessing to perfection is longer by `gap` there. Abstains without validation.
+    Both are measured as the way from guessing to perfection. Abstains without validation. The
+    alarm stands at the first layer.
     """
-    ends = [end for end, scores in enumerate(history, 1) if "val_loss" in scores.logs]
-    gaps = [logs.gap(history[:end]) for end in ends[-epochs:]]
+    history = History.of(history)
+    validated = history.up_to_validations()
+    gaps = [part.gap() for part in validated[-epochs:]]
     if len(gaps) < epochs or not all(each > gap for each in gaps) or not history[-1].layers:
         return []
-    own, others = logs.progress(history[: ends[-1]]), logs.progress(history[: ends[-1]], "val_")
-    if own < 0.5:
+    training, validation = validated[-1].progress(), validated[-1].progress("val_")
+    if training < 0.5:
         return []
     message = (
-        f"the network memorises: it came {own:.0%} of the way from guessing to perfection on its "
-        f"own data, {others:.0%} on others."
+        f"The network memorises: it came {training:.0%} of the way from guessing to perfection on "
+        f"its training data, {validation:.0%} on the validation data."
     )
     first = next(iter(history[-1]))
     return [Alarm("overfitting", first, history[-1].step, gaps[-1], gap, (), message)]
 
 
-def diverged(history: History) -> list[Alarm]:
-    """A layer with weights that are NaN or infinite, or that BatchNormalization makes so."""
+def diverged(history: Steps) -> list[Alarm]:
+    """Raises an alarm about a layer with filters that are NaN or infinite.
+
+    By their weights, or by the BatchNormalization behind them.
+    """
     last = history[-1]
     alarms = []
     for name, layer in last.items():
-        filters = tuple(np.flatnonzero(~np.isfinite(layer.filters["norm"])).tolist())
+        norms = layer.filters.get("norm", np.zeros(0))
+        filters = tuple(np.flatnonzero(~np.isfinite(norms)).tolist())
         if filters:
-            some = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
+            first = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
             message = (
                 f"{name} diverged: {len(filters)} of {layer.shape[-1]} filters are not finite any "
-                f"more, by their weights or the BatchNormalization behind them (filters {some})."
+                f"more, by their weights or the BatchNormalization behind them (filters {first})."
             )
             alarms.append(Alarm("diverged", name, last.step, len(filters), 0, filters, message))
     return alarms
 
 
-def _hidden(scores: Scores) -> list[tuple[str, LayerScores]]:
-    """All layers but a dense last one, whose units answer for themselves."""
-    layers = list(scores.items())
-    return layers[:-1] if layers and len(layers[-1][1].shape) == 2 else layers
-
-
-def _epoch_ends(history: History) -> History:
-    """The looks at the start and at the ends of epochs, where there are looks between."""
-    before = [None, *history]
-    return [now for now, past in zip(history, before, strict=False) if _ends(now, past)]
-
-
-def _ends(now: Scores, past: Scores | None) -> bool:
-    return past is None or now.epoch > past.epoch
-
-
-def _values(history: History, layer: str, name: str) -> list[float]:
-    return [past[layer][name] for past in history if layer in past and name in past[layer]]
-
-
-def _with(history: History, name: str) -> Iterator[tuple[str, LayerScores, list[float]]]:
-    """Layers that have this score now, with all that it was."""
-    for layer, scores in history[-1].items():
-        if name in scores:
-            yield layer, scores, _values(history, layer, name)
-
-
-def _came_trained(history: History) -> bool:
-    """Whether it does well without having moved, or had structure and does not do badly."""
-    if any(layer.verdict == "structured" for layer in history[0].values()):
-        return not logs.accuracy(history) <= 0.5
-    turned = [layer["rotation"] for layer in history[-1].values() if "rotation" in layer]
-    return max(turned, default=1.0) < _AT_REST and logs.progress(history) > 0.5
-
-
-def _struggles(history: History, epochs: int = 3) -> bool:
-    """Whether training gets nowhere: below half way, and no further than some epochs before."""
-    ends = [end for end, scores in enumerate(history, 1) if "loss" in scores.logs]
-    if len(ends) < epochs:
-        return False
-    before, now = (logs.progress(history[:end]) for end in (ends[-epochs], ends[-1]))
-    return now < 0.5 and now - before < 0.05
+# name -> the rule, and when it raises an alarm: the table in docs/alarms.md
+RULES: dict[str, tuple[Rule, str]] = {
+    "diverged": (
+        diverged,
+        "filters are NaN or infinite, by their weights or the BatchNormalization behind them",
+    ),
+    "symmetric": (symmetric, "all filters of a layer are the same, or zero, since the start"),
+    "saturated": (
+        saturated,
+        "half of a hidden layer's units or more stays at a rail, or its weights at a constraint's "
+        "(units need `probe`)",
+    ),
+    "dead": (
+        dead,
+        "half of a hidden layer's units or more is dead for four epochs (surer with `probe`)",
+    ),
+    "stalled": (stalled, "the first layers have not moved in five epochs, nor has the loss"),
+    "noisy": (
+        noisy,
+        "a layer looked untrained during the last five epochs, and either stayed where it was "
+        "initialised or turned far without forming a pattern; also one frozen at random",
+    ),
+    "getting_noisier": (getting_noisier, "the noise score rose clearly above its own minimum"),
+    "exploding": (exploding, "filters grew tenfold, and training gets nowhere"),
+    "shrinking": (shrinking, "filters shrank to a fifth, and training gets nowhere"),
+    "overfitting": (
+        overfitting,
+        "training is far ahead of validation for four epochs (needs validation data)",
+    ),
+}

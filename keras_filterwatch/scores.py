@@ -1,44 +1,16 @@
 """Scores and LayerScores: the numbers of a network at one step, and their table."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.text import suggestion
+from keras_filterwatch.text import printable, suggestion
 
-MEASURES = {  # the scores' names, and what they say in a line
-    "noise": "Noise score: 1 is noise, 0 the smoothest pattern that the window can carry.",
-    "geary_c": "Geary's C of neighbouring weights: 1 is noise, towards 0 is smooth.",
-    "noise_z": "Standard errors between Geary's C and that of noise.",
-    "slices": "Effective number of slices that the noise score rests on.",
-    "dc": "Share of the energy in the slices' means: 1/n is noise, 1 a flat kernel.",
-    "anisotropy": "What the slices share: 0 is noise, 1 one pattern in all of them.",
-    "norm": "Median norm of the filters, as a BatchNormalization behind them leaves it.",
-    "dead": "Share of the filters whose norm is below a tenth of the median.",
-    "update": "Size of the change since the last step, relative to the weights.",
-    "rotation": "1 - cosine to the weights at the start: 0 is where they began.",
-    "rail": "Share of the weights at the end of a constraint's range: 0 is good.",
-    "coverage": "How evenly the weights use their range: 1 is even; judge its change.",
-    "effective_rank": "Directions that the filters use: at most as many as filters or inputs.",
-    "stable_rank": "The same, where small directions count less.",
-    "duplicates": "Share of the filters with a copy in the same pose: 0 is good.",
-    "rotated": "Share of the filters with a turned or mirrored copy: healthy.",
-    "inverted": "Share of the filters with a copy of the opposite sign: healthy.",
-    "coherence": "How much the filters have one direction: 0 none, 1 one.",
-    "chroma": "Share of the filters' energy that is colour: 2/3 is noise, 0 grey.",
-    "sparsity": "CNN Filter DB: share of the 3x3 slices that are empty.",
-    "variance_entropy": "CNN Filter DB: how evenly the 3x3 slices vary in all directions.",
-    "variance_entropy_norm": "The same, relative to noise: about .9 is good, above 1 random.",
-    "orthogonality": "CNN Filter DB: 1 - mean |cosine| between filters: 1 is orthogonal.",
-    "apoz": "Share of zeros in the units' outputs: healthy deep layers reach .9.",
-    "dead_units": "Share of the units that are zero for every probe input: 0 is good.",
-    "saturated_units": "Share of the units whose outputs stay at a rail: 0 is good.",
-    "activation_mean": "Mean output of the units for the probe inputs.",
-    "activation_std": "Standard deviation of each unit's outputs, mean over the units.",
-}
-_NAMED = 8  # layers of one reason; `Scores.skipped` has them all
+_LISTED_LAYERS = 8  # of those skipped for one reason; `Scores.skipped` has them all
 _COLUMNS = (
     *("noise", "noise_z", "slices", "dc", "anisotropy"),
     *("dead", "dead_units", "saturated_units", "update", "rotation"),
@@ -49,22 +21,37 @@ _COLUMNS = (
 class LayerScores(Mapping[str, float]):
     """The numbers of one layer, by name; a name that is undefined for the layer is absent.
 
+    It cannot be changed: the mappings and the arrays in it are read-only.
+
     Attributes:
         layer_type: the Keras class, such as `"Conv2D"`; `""` if unknown.
         shape: of the kernel, `(*spatial, channels, filters)`.
         verdict: `"structured"`, `"untrained"` or `"undetermined"`.
         numbers: name -> number; `layer["noise"]` is short for `layer.numbers["noise"]`.
         filters: name -> the number of each filter, `(filters,)`, NaN where undefined. Empty in
-            older looks of a `FilterWatch` at a large network.
+            older steps of a `FilterWatch` that watches a large network.
         trainable: whether training may change the layer.
+
+    Example:
+        >>> layer = LayerScores("Conv2D", (3, 3, 1, 8), "untrained", {"noise": 1.01}, {})
+        >>> layer["noise"], layer.get("rotation"), layer.verdict
+        (1.01, None, 'untrained')
     """
 
     layer_type: str
     shape: tuple[int, ...]
     verdict: str
-    numbers: dict[str, float]
-    filters: dict[str, Array]
+    numbers: Mapping[str, float]
+    filters: Mapping[str, Array]
     trainable: bool = True
+
+    def __post_init__(self) -> None:
+        arrays = {name: _read_only(values) for name, values in self.filters.items()}
+        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+        object.__setattr__(self, "filters", MappingProxyType(arrays))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), _field_values(self)
 
     def __getitem__(self, name: str) -> float:
         if name not in self.numbers:
@@ -78,7 +65,7 @@ class LayerScores(Mapping[str, float]):
         return len(self.numbers)
 
     def __repr__(self) -> str:
-        numbers = ", ".join(f"{name}={value:.4g}" for name, value in self.numbers.items())
+        numbers = ", ".join(f"{printable(name)}={self[name]:.4g}" for name in self)
         return f"LayerScores({self.layer_type} {self.shape}, {self.verdict}: {numbers})"
 
 
@@ -86,20 +73,37 @@ class LayerScores(Mapping[str, float]):
 class Scores(Mapping[str, LayerScores]):
     """The scores of a network at one step, by layer name; prints as a table.
 
+    It cannot be changed: the mappings in it are read-only.
+
     Attributes:
-        step: 0 is the initial state, `e + 1` the state after epoch `e`; batches seen where
-            the callback's `freq` counts batches.
+        step: 0 is the initial state, `e + 1` the state after epoch `e`; the number of batches so
+            far where the callback's `freq` counts batches.
         epoch: epochs completed.
         layers: layer name -> its scores, in the order in which the network uses them.
         skipped: layer name -> why a layer with weights is not watched.
         logs: what Keras logged for the epoch that ended here: loss, learning rate, ...
+
+    Example:
+        >>> layer = LayerScores("Conv2D", (3, 3, 1, 8), "untrained", {"noise": 1.01}, {})
+        >>> Scores(0, 0, {"conv": layer}, skipped={"bn": "no kernel"})
+        layer  kernel   noise  verdict
+        --------------------------------
+        conv   3x3x1x8   1.01  untrained
+        not watched: bn (no kernel)
     """
 
     step: int
     epoch: int
-    layers: dict[str, LayerScores]
+    layers: Mapping[str, LayerScores]
     skipped: Mapping[str, str] = field(default_factory=dict)
     logs: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "skipped", "logs"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), _field_values(self)
 
     @property
     def filter_noise(self) -> float:
@@ -111,13 +115,16 @@ class Scores(Mapping[str, LayerScores]):
     def dead_filters(self) -> float:
         """Share of dead filters among all watched ones, 0 to 1; NaN without filters.
 
-        By their activity where probe inputs showed it, else by their weights.
+        A layer's filters are judged by their outputs for the probe inputs if it has such scores,
+        and by their weights otherwise.
         """
-        filters = [layer.shape[-1] for layer in self.layers.values()]
-        shares = [s.get("dead_units", s.get("dead", 0.0)) for s in self.layers.values()]
-        # the flags themselves may be gone: old looks have no numbers of filters
-        dead = sum(round(share * each) for share, each in zip(shares, filters, strict=True))
-        return dead / sum(filters) if sum(filters) else float("nan")
+        filters = sum(layer.shape[-1] for layer in self.layers.values())
+        # older steps keep the layers' shares only, so the dead filters are counted from these
+        dead = sum(
+            round(layer.get("dead_units", layer.get("dead", 0.0)) * layer.shape[-1])
+            for layer in self.layers.values()
+        )
+        return dead / filters if filters else float("nan")
 
     def __getitem__(self, name: str) -> LayerScores:
         if name not in self.layers:
@@ -134,22 +141,42 @@ class Scores(Mapping[str, LayerScores]):
         return _table(self)
 
 
-def not_watched(skipped: Mapping[str, str]) -> list[str]:
-    """A line for each reason, with the layers that it keeps from being watched."""
+def skipped_lines(skipped: Mapping[str, str]) -> list[str]:
+    """Returns a line for each reason, with the layers that are not watched because of it.
+
+    Example:
+        >>> skipped_lines({"bn": "no kernel", "pool": "no kernel"})
+        ['not watched: bn, pool (no kernel)']
+    """
     lines = []
     for reason in dict.fromkeys(skipped.values()):
-        names = [name for name, why in skipped.items() if why == reason]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        lines.append(f"not watched: {', '.join(names[:_NAMED])}{more} ({reason})")
+        names = [printable(name) for name, why in skipped.items() if why == reason]
+        rest = len(names) - _LISTED_LAYERS
+        more = f" and {rest} more" if rest > 0 else ""
+        listed = ", ".join(names[:_LISTED_LAYERS])
+        lines.append(f"not watched: {listed}{more} ({printable(reason)})")
     return lines
 
 
+def _read_only(values: Array) -> Array:
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
+def _field_values(scores: LayerScores | Scores) -> tuple[Any, ...]:
+    """Returns the values of all fields, with mappings as dicts, which can be pickled and copied."""
+    values = (getattr(scores, one_field.name) for one_field in fields(scores))
+    return tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values)
+
+
 def _table(scores: Scores) -> str:
-    shown = [column for column in _COLUMNS if any(column in s for s in scores.values())]
-    rows = [["layer", "kernel", *shown, "verdict"]]
+    columns = [name for name in _COLUMNS if any(name in layer for layer in scores.values())]
+    rows = [["layer", "kernel", *columns, "verdict"]]
     for name, layer in scores.items():
-        numbers = [f"{layer[column]:.3g}" if column in layer else "-" for column in shown]
-        rows.append([name, "x".join(map(str, layer.shape)), *numbers, layer.verdict])
+        numbers = [f"{layer[column]:.3g}" if column in layer else "-" for column in columns]
+        shape = "x".join(map(str, layer.shape))
+        rows.append([printable(name), shape, *numbers, layer.verdict])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
@@ -159,4 +186,4 @@ def _table(scores: Scores) -> str:
         for row in rows
     ]
     lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join(lines + not_watched(scores.skipped))
+    return "\n".join(lines + skipped_lines(scores.skipped))

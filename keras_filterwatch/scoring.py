@@ -1,32 +1,38 @@
 """Snapshot in, scores out: every metric of every watched kernel."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
-from keras_filterwatch.metrics import (
-    activity,
-    appearance,
-    covariance,
-    dead,
-    filterdb,
-    motion,
-    noise,
-    redundancy,
-    saturation,
-    similarity,
-)
-from keras_filterwatch.metrics.blocks import beyond_single_precision
+from keras_filterwatch.metrics import METRICS, KernelFacts, Measurement, Measurements, noise
+from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.scores import LayerScores, Scores
 from keras_filterwatch.sources import snapshot_of
 
-Metric = Callable[[Array], ArrayLike]
+UserMetric: TypeAlias = Callable[[Array], ArrayLike]
 
-_ALWAYS = ("norm", "dead", "labels")
+
+@dataclass(frozen=True)
+class ScoringFailure:
+    """One of the user's own metrics that gave no score for a kernel.
+
+    Attributes:
+        metric: the metric's name.
+        kernel: the kernel's name.
+        error: what the metric raised, or what is wrong with what it returned.
+    """
+
+    metric: str
+    kernel: str
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"metric {self.metric!r} failed on kernel {self.kernel!r}: {self.error!r}"
 
 
 def score(
@@ -34,11 +40,9 @@ def score(
     *,
     first: Snapshot | None = None,
     previous: Snapshot | None = None,
-    metrics: Mapping[str, Metric] | None = None,
-    epoch: int | None = None,
-    outputs: Mapping[str, activity.Outputs] | None = None,
+    metrics: Mapping[str, UserMetric] | None = None,
+    outputs: Mapping[str, Outputs] | None = None,
     logs: Mapping[str, float] | None = None,
-    on_failure: Callable[[str, ValueError], None] | None = None,
 ) -> Scores:
     """Scores a network's kernels.
 
@@ -47,172 +51,167 @@ def score(
             `{name: array}` of kernels with axes `(*spatial, channels, filters)`.
         first: the snapshot that `rotation` is measured from.
         previous: the snapshot that `update` is measured from.
-        metrics: more scores, name -> function of the kernel's array that returns a number, or
-            one number per filter (the layer then gets their mean).
-        epoch: epochs completed; the snapshot's step if not given.
-        outputs: layer name -> what its units did for probe inputs.
+        metrics: more scores, name -> function of the kernel's array, `(*spatial, channels,
+            filters)`, that returns a number, or one number per filter, `(filters,)`, of which the
+            layer gets the mean. The array is a read-only copy.
+        outputs: layer name -> the outputs of its units for probe inputs.
         logs: what Keras logged at this step.
-        on_failure: what to do about one of `metrics` that fails on a kernel, given its name and
-            the error; the score is then absent. None raises the error.
+
+    Returns:
+        The scores of each layer, which print as a table. What is undefined for a layer is absent.
 
     Raises:
-        TypeError, ValueError: what came is no model, or has no weights yet, or is no kernel; or
-            one of `metrics` failed.
+        TypeError, ValueError: the source is no model, has no weights yet, or is no kernel; or one
+            of `metrics` failed.
+
+    Example:
+        >>> import numpy as np
+        >>> sobel = np.outer([1.0, 2.0, 1.0], [-1.0, 0.0, 1.0]).reshape(3, 3, 1, 1)
+        >>> scores = score({"conv": sobel * np.linspace(1, 2, 32)}, metrics={"peak": np.max})
+        >>> scores["conv"].verdict, float(scores["conv"]["peak"])
+        ('structured', 4.0)
     """
     snapshot = snapshot_of(source)
-    seen = glance(snapshot, previous, epoch, outputs, logs)
-    return complete(seen, snapshot, first, metrics or {}, on_failure)
+    quick = quick_scores(snapshot, previous, outputs=outputs, logs=logs)
+    scores, failures = full_scores(quick, snapshot, first, metrics or {})
+    if failures:
+        raise ValueError(str(failures[0])) from failures[0].error
+    return scores
 
 
-def glance(
+def quick_scores(
     snapshot: Snapshot,
     previous: Snapshot | None = None,
     epoch: int | None = None,
-    outputs: Mapping[str, activity.Outputs] | None = None,
+    outputs: Mapping[str, Outputs] | None = None,
     logs: Mapping[str, float] | None = None,
 ) -> Scores:
-    """What `score` tells soonest: noise, norms, update and activity, without verdicts."""
-    before = _arrays(previous)
-    layers = {
-        kernel.name: _glance(kernel, before.get(kernel.name), (outputs or {}).get(kernel.name))
-        for kernel in snapshot.kernels
-    }
+    """Returns the scores that training waits for: noise, norms, update and outputs.
+
+    Verdicts are still `"undetermined"`. The arguments are those of `score`; `epoch` is the number
+    of completed epochs, the snapshot's step if not given.
+
+    Example:
+        >>> import numpy as np
+        >>> kernel = Kernel("conv", "Conv2D", np.ones((3, 3, 1, 4)))
+        >>> quick_scores(Snapshot(0, (kernel,)))["conv"]["norm"]
+        3.0
+    """
+    weights_before = _weights(previous)
+    layers = {}
+    for kernel in snapshot.kernels:
+        facts = KernelFacts(
+            kernel,
+            previous=weights_before.get(kernel.name),
+            outputs=(outputs or {}).get(kernel.name),
+        )
+        numbers, filters = _defined(_measurements(facts, quick=True))
+        shape, trainable = kernel.array.shape, kernel.trainable
+        layers[kernel.name] = LayerScores(
+            kernel.layer_type, shape, "undetermined", numbers, filters, trainable
+        )
     epoch = snapshot.step if epoch is None else epoch
-    return Scores(snapshot.step, epoch, layers, snapshot.skipped, dict(logs or {}))
+    return Scores(snapshot.step, epoch, layers, snapshot.skipped, logs or {})
 
 
-def complete(
-    seen: Scores,
+def full_scores(
+    quick: Scores,
     snapshot: Snapshot,
     first: Snapshot | None,
-    metrics: Mapping[str, Metric],
-    on_failure: Callable[[str, ValueError], None] | None = None,
-) -> Scores:
-    """All that `score` tells, from what a `glance` at the same snapshot told."""
-    at_first = _arrays(first)
-    layers = {
-        kernel.name: _complete(
-            kernel, seen[kernel.name], at_first.get(kernel.name), metrics, on_failure
+    metrics: Mapping[str, UserMetric],
+) -> tuple[Scores, list[ScoringFailure]]:
+    """Returns all scores, and the failures of the user's own metrics.
+
+    Args:
+        quick: the `quick_scores` of the same snapshot, which are not computed again.
+        snapshot: the kernels.
+        first: the snapshot that `rotation` is measured from; None if it is not known.
+        metrics: the user's own metrics, as for `score`. Where one fails, its score is absent.
+
+    Example:
+        >>> import numpy as np
+        >>> snapshot = Snapshot(0, (Kernel("conv", "Conv2D", np.ones((3, 3, 1, 4))),))
+        >>> scores, failures = full_scores(quick_scores(snapshot), snapshot, None, {"name": str})
+        >>> scores["conv"]["duplicates"], len(failures)
+        (1.0, 1)
+    """
+    first_weights = _weights(first)
+    layers, failures = {}, []
+    for kernel in snapshot.kernels:
+        layer = quick[kernel.name]
+        facts = KernelFacts(kernel, first=first_weights.get(kernel.name), known=layer.filters)
+        numbers, filters = _defined(_measurements(facts, quick=False))
+        numbers = {**layer.numbers, **numbers}
+        # what is left of a layer that diverged says little about the layer
+        verdict = noise.verdict(numbers, layer.shape) if facts.finite.all() else "undetermined"
+        measurements, failed = _user_measurements(kernel, metrics)
+        user_numbers, user_filters = _defined(measurements)
+        layers[kernel.name] = replace(
+            layer,
+            verdict=verdict,
+            numbers=numbers | user_numbers,
+            filters={**layer.filters, **filters, **user_filters},
         )
-        for kernel in snapshot.kernels
-    }
-    return replace(seen, layers=layers)
+        failures += failed
+    return replace(quick, layers=layers), failures
 
 
-def _arrays(snapshot: Snapshot | None) -> dict[str, Array]:
+def _weights(snapshot: Snapshot | None) -> dict[str, Array]:
     return {kernel.name: kernel.array for kernel in snapshot.kernels} if snapshot else {}
 
 
-def _glance(kernel: Kernel, before: Array | None, outputs: activity.Outputs | None) -> LayerScores:
-    array, norms = _readable(kernel)
-    norms = dead.effective_norms(norms, kernel.gain)
-    finite = np.isfinite(norms)
-    is_dead = dead.dead_filters(norms)
-    numbers, filters = noise.roughness(_of_filters(array, finite))
-    filters = {name: _scattered(each, finite) for name, each in filters.items()}
-    numbers["norm"] = float(np.median(norms[finite])) if finite.any() else np.nan
-    numbers["dead"] = float(is_dead.mean()) if len(norms) else np.nan
-    filters |= {"norm": norms, "dead": is_dead}
-    if before is not None:
-        numbers["update"], filters["update"] = motion.update_ratio(array, before)
-    if outputs is not None:
-        of_units, units = activity.measure(outputs)
-        numbers |= of_units
-        filters |= units
-    shape, trainable = array.shape, kernel.trainable
-    seen = LayerScores(kernel.layer_type, shape, "undetermined", numbers, filters, trainable)
-    return _defined(seen)
+@np.errstate(all="ignore")
+def _measurements(facts: KernelFacts, quick: bool) -> Measurements:
+    measurements: Measurements = {}
+    for metric in METRICS:
+        if metric.quick == quick:
+            measurements |= metric.measure(facts)
+    return measurements
 
 
-def _complete(
-    kernel: Kernel,
-    seen: LayerScores,
-    first: Array | None,
-    metrics: Mapping[str, Metric],
-    on_failure: Callable[[str, ValueError], None] | None,
-) -> LayerScores:
-    # what is left of a layer that diverged is scored without the filters that did
-    finite = np.isfinite(seen.filters["norm"])
-    whole = _readable(kernel)[0]
-    array = _of_filters(whole, finite)
-    held = None if kernel.constrained_share is None else kernel.constrained_share[finite]
-    nowhere = np.full(finite.shape, np.nan)
-    dc, geary_c = (seen.filters.get(name, nowhere)[finite] for name in ("dc", "geary_c"))
-    compared = similarity.compare(array)
-    varied = covariance.spread(array, compared)
-    numbers, filters = dict(seen.numbers), dict(seen.filters)
-    for more, of_filters in (
-        noise.shared(varied),
-        saturation.measure(array, held),
-        appearance.measure(array, seen.filters["dead"][finite], dc, geary_c),
-        redundancy.measure(array, compared),
-        (filterdb.measure(array, compared.cosines, varied), {}),
-    ):
-        numbers |= more
-        filters |= {name: _scattered(each, finite) for name, each in of_filters.items()}
-    if first is not None:
-        numbers["rotation"], filters["rotation"] = motion.rotation(whole, first)
+def _defined(measurements: Measurements) -> tuple[dict[str, float], dict[str, Array]]:
+    """Returns the layer's numbers and those of its filters, without those that are undefined."""
+    numbers, filters = {}, {}
+    for name, (number, values) in measurements.items():
+        if math.isfinite(number):
+            numbers[name] = number
+        # full scores read the norms, which say which filters diverged, even if all of them did
+        if values is not None and (name == "norm" or not _undefined(values)):
+            filters[name] = values
+    return numbers, filters
+
+
+def _undefined(values: Array) -> bool:
+    return values.dtype.kind == "f" and bool(np.isnan(values).all())
+
+
+def _user_measurements(
+    kernel: Kernel, metrics: Mapping[str, UserMetric]
+) -> tuple[Measurements, list[ScoringFailure]]:
+    measurements: Measurements = {}
+    failures: list[ScoringFailure] = []
+    if not metrics:
+        return measurements, failures
+    # their own copy: training may overwrite the weights, and a metric may keep what it was given
+    array = np.array(kernel.array)
+    array.flags.writeable = False
     for name, metric in metrics.items():
         try:
-            numbers[name], filters[name] = _extra(name, metric, kernel)
-        except ValueError as error:
-            if on_failure is None:
-                raise
-            on_failure(name, error)
-    verdict = noise.verdict(numbers, array.shape) if finite.all() else "undetermined"
-    return _defined(replace(seen, verdict=verdict, numbers=numbers, filters=filters))
+            measurements[name] = _user_measurement(metric(array), kernel.filters)
+        except Exception as error:
+            failures.append(ScoringFailure(name, kernel.name, error))
+    return measurements, failures
 
 
-def _readable(kernel: Kernel) -> tuple[Array, Array]:
-    """The kernel in a precision that can square its weights, and the norms of its filters."""
-    array, norms = kernel.array, dead.filter_norms(kernel.array)
-    if beyond_single_precision(array, norms):
-        array = array.astype(np.float64)
-        norms = dead.filter_norms(array)
-    return array, norms
-
-
-def _of_filters(array: Array, places: Array) -> Array:
-    return array if places.all() else array[..., places]
-
-
-def _defined(layer: LayerScores) -> LayerScores:
-    """Without what is undefined for the layer."""
-    numbers = {name: value for name, value in layer.numbers.items() if np.isfinite(value)}
-    filters = {
-        name: each
-        for name, each in layer.filters.items()
-        if name in _ALWAYS or not np.isnan(each).all()
-    }
-    return replace(layer, numbers=numbers, filters=filters)
-
-
-def _scattered(each: Array, places: Array) -> Array:
-    """Of some filters, as of all: NaN where there is nothing, and no label."""
-    if places.all():
-        return each
-    result = (
-        np.full(places.shape, np.nan)
-        if each.dtype.kind == "f"
-        else np.full(places.shape, "", each.dtype)
-    )
-    result[places] = each
-    return result
-
-
-def _extra(name: str, metric: Metric, kernel: Kernel) -> tuple[float, Array]:
-    try:
-        result = metric(kernel.array)
-        if result is None:
-            raise TypeError("it returned nothing")
-        result = np.array(result, float)  # a copy: it may be a part of the kernel
-    except Exception as error:
-        raise ValueError(f"metric {name!r} failed on kernel {kernel.name!r}: {error!r}") from error
-    if result.ndim == 0:
-        return float(result), np.full(kernel.filters, np.nan)
-    if result.shape == (kernel.filters,):
-        return float(result.mean()) if result.size else np.nan, result
-    raise ValueError(
-        f"metric {name!r} returned shape {result.shape} for kernel {kernel.name!r} of shape "
-        f"{kernel.array.shape}: it must return a number, or one per filter, ({kernel.filters},)."
-    )
+@np.errstate(all="ignore")
+def _user_measurement(result: Any, filters: int) -> Measurement:
+    values = np.asarray(result)
+    if values.dtype.kind not in "biufV" or values.shape not in ((), (filters,)):
+        raise TypeError(
+            f"it returned {type(result).__name__} of shape {values.shape} and dtype "
+            f"{values.dtype}; a number, or one per filter, shape ({filters},), is needed."
+        )
+    values = np.array(values, np.float64)  # a copy: the result may be a part of the array
+    if values.ndim == 0:
+        return Measurement(float(values))
+    return Measurement(float(values.mean()) if values.size else np.nan, values)

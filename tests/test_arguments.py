@@ -9,6 +9,14 @@ import pytest
 import keras_filterwatch as fw
 
 
+class Writes:
+    def write(self, report):
+        pass
+
+    def close(self):
+        pass
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -26,8 +34,18 @@ import keras_filterwatch as fw
         ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
         ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
         ({"metrics": {"norm_per_filter": len}}, ValueError, "are scores already"),
-        ({"metrics": {"film": len}}, ValueError, r"metrics: \['film'\] are pictures already"),
-        ({"stop_on": "nosy"}, ValueError, r"no rule is called 'nosy'; there are \['diverged', "),
+        ({"metrics": {"film_strip": len}}, ValueError, r"\['film_strip'\] are pictures already"),
+        ({"metrics": {3: len}}, TypeError, r"metrics: names are needed; got \[3\]"),
+        ({"metrics": {"": len}}, TypeError, "metrics: names are needed"),
+        ({"rules": fw.rules.noisy}, TypeError, "rules: a list of functions is needed"),
+        ({"writers": open}, TypeError, r"writers: a list of writers is needed.*Put it in \[\]"),
+        ({"writers": [print]}, TypeError, "is no writer: an object with the methods write"),
+        ({"writers": [Writes]}, TypeError, "is no writer: an object"),
+        ({"stop_on": 3}, TypeError, "stop_on: names of rules are needed; got 3"),
+        ({"images": [3]}, ValueError, "no picture is called 3"),
+        ({"images": ["kernels"]}, ValueError, "no picture is called 'kernels'"),
+        ({"freq": np.zeros(10**6)}, ValueError, "^.{0,200}$"),
+        ({"stop_on": "nosy"}, ValueError, "no rule is called 'nosy'; there are 'diverged', "),
         ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
         ({"stop_on": "nosy", "rules": fw.default_rules()}, ValueError, "no rule is called 'nosy'"),
         ({"stop_on": "noisy", "rules": [fw.rules.diverged]}, ValueError, "there are .*diverged"),

@@ -1,4 +1,4 @@
-"""Which pictures a training gets, by name, and that a real fit writes them."""
+"""The catalogue of pictures: which a training gets, by name, and that a real fit writes them."""
 
 import io
 
@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from pictures import cells
+from pictures import cells, noise
 from PIL import Image
 from viewer import read
 
 import keras_filterwatch as fw
-from keras_filterwatch.draw.catalogue import NAMES
+from keras_filterwatch.draw.catalogue import DEFAULT_PICTURES, PICTURES, PictureCatalogue
+from keras_filterwatch.training import arguments
 
 SIDE = 8
 
@@ -36,8 +37,18 @@ def dense():
     )
 
 
-def written(model, directory, epochs=1, **options):
-    """tag -> its points (step, value), of a fit."""
+class Patchify(layers.Layer):
+    """A layer of the user's own, whose kernel has the axes of a convolution."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(4, 4, shape[-1], 6), name="kernel")
+
+    def call(self, x):
+        return keras.ops.conv(x, self.kernel, strides=4)
+
+
+def events_of_fit(model, directory, epochs=1, **options):
+    """Returns tag -> its points (step, value), of a fit."""
     x = np.random.default_rng(0).random((8, SIDE, SIDE, 3), "float32")
     model.compile("sgd", "mse")
     watch = fw.FilterWatch(directory, **options)
@@ -45,56 +56,148 @@ def written(model, directory, epochs=1, **options):
     return read(directory / "filterwatch")
 
 
-def pictures(points):
-    """The tags of pictures among all tags."""
-    return {tag for tag in points if tag.split("/")[0] in NAMES}
+def picture_tags(points):
+    """Returns the tags of pictures among all tags."""
+    return {tag for tag in points if tag.split("/")[0] in PICTURES}
 
 
-def test_usually_there_are_sheets_and_a_film_of_the_first_layer(tmp_path):
-    tags = pictures(written(convolutions(6), tmp_path))
-    sheets = {f"kernels/0{place}_conv{place}" for place in (0, 2, 3, 5)}
-    assert tags == {*sheets, "film/00_conv0"}
+def names_drawn_for(kernel):
+    """Returns the names of all pictures that are drawn for one kernel, probe or not."""
+    catalogue = PictureCatalogue(list(PICTURES), [kernel.name], draw_all=True, step_unit="epoch")
+    snapshot = fw.Snapshot(0, (kernel,))
+    drawings = [
+        *catalogue.of_kernels(snapshot, fw.score(snapshot)),
+        *catalogue.of_outputs(snapshot, None, None),
+    ]
+    assert {drawing.layer for drawing in drawings} == {kernel.name}
+    return {drawing.name for drawing in drawings}
 
 
-def test_a_dense_network_usually_gets_its_templates(tmp_path):
-    tags = pictures(written(dense(), tmp_path))
-    assert tags == {"kernels/00_hidden", "film/00_hidden", "templates/00_hidden"}
+# The table.
 
 
-def test_pictures_are_drawn_that_are_asked_for_by_name(tmp_path):
-    tags = pictures(written(dense(), tmp_path, images=["paths", "components"]))
-    assert tags == {"paths/00_hidden", "components/00_hidden"}
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_has_the_name_of_the_function_that_draws_it(name):
+    assert name in fw.draw.__all__
+    assert callable(getattr(fw.draw, name))
 
 
-def test_one_name_may_stand_alone(tmp_path):
-    assert pictures(written(convolutions(), tmp_path, images="film")) == {"film/00_conv0"}
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_has_a_description_of_one_line(name):
+    assert 10 < len(PICTURES[name].description) < 80
 
 
-def test_there_are_none_if_none_are_wanted(tmp_path):
-    assert not pictures(written(convolutions(), tmp_path, images=False))
+def test_default_pictures_need_no_probe():
+    assert DEFAULT_PICTURES == ("filters", "film_strip", "templates")
+    assert not any(PICTURES[name].needs_probe for name in DEFAULT_PICTURES)
 
 
-def test_probe_inputs_show_what_the_filters_do(tmp_path):
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_picture_can_be_asked_for_by_name(name):
+    assert arguments.pictures([name], True) == (name,)
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "transposed"])
+def test_convolutions_have_filters_and_responses_but_no_templates(kind):
+    kernel = fw.Kernel("conv", "Anything", noise(3, 3, 1, 4), kind=kind)
+    assert names_drawn_for(kernel) == set(PICTURES) - {"templates", "class_paths"}
+
+
+def test_a_convolution_of_one_axis_has_no_responses():
+    kernel = fw.Kernel("conv", "Conv1D", noise(3, 1, 4), kind="conv")
+    assert {"filters", "film_strip", "components"} <= names_drawn_for(kernel)
+    assert not {"activations", "favourites"} & names_drawn_for(kernel)
+
+
+def test_a_dense_kernel_that_reads_an_image_has_templates_but_no_responses():
+    kernel = fw.Kernel("hidden", "Dense", noise(3, 3, 1, 4), kind="dense")
+    assert names_drawn_for(kernel) == set(PICTURES) - {"activations", "favourites"}
+
+
+def test_a_kernel_of_a_custom_layer_is_drawn_as_filters_and_not_as_templates():
+    kernel = fw.Kernel("patches", "Patchify", noise(4, 4, 3, 6), kind="custom")
+    assert {"filters", "film_strip", "components"} <= names_drawn_for(kernel)
+    assert not {"templates", "class_paths", "activations"} & names_drawn_for(kernel)
+
+
+def test_names_that_come_twice_are_drawn_once():
+    catalogue = PictureCatalogue(["filters"] * 2, ["c"], draw_all=True, step_unit="epoch")
+    snapshot = fw.Snapshot(0, (fw.Kernel("c", "", noise(3, 3, 1, 4)),))
+    assert len(list(catalogue.of_kernels(snapshot, fw.score(snapshot)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("draw_all", "drawn"), [(False, ["a", "c", "d", "f"]), (True, list("abcdef"))]
+)
+def test_four_layers_are_drawn_unless_all_are_asked_for(draw_all, drawn):
+    assert PictureCatalogue(["filters"], list("abcdef"), draw_all, "epoch").layers == drawn
+
+
+# Real fits.
+
+
+def test_the_default_pictures_are_filters_and_a_film_strip_of_the_first_layer(tmp_path):
+    tags = picture_tags(events_of_fit(convolutions(6), tmp_path))
+    filters = {f"filters/0{place}_conv{place}" for place in (0, 2, 3, 5)}
+    assert tags == {*filters, "film_strip/00_conv0"}
+
+
+def test_a_dense_network_gets_templates_by_default(tmp_path):
+    tags = picture_tags(events_of_fit(dense(), tmp_path))
+    assert tags == {"filters/00_hidden", "film_strip/00_hidden", "templates/00_hidden"}
+
+
+def test_a_custom_layer_gets_filters_by_default(tmp_path):
+    model = keras.Sequential(
+        [
+            layers.Input((SIDE, SIDE, 3)),
+            Patchify(name="patches"),
+            layers.Flatten(),
+            layers.Dense(2, name="head"),
+        ]
+    )
+    tags = picture_tags(events_of_fit(model, tmp_path))
+    assert {tag for tag in tags if tag.endswith("patches")} == {
+        "filters/00_patches",
+        "film_strip/00_patches",
+    }
+
+
+def test_pictures_that_are_asked_for_by_name_are_drawn(tmp_path):
+    tags = picture_tags(events_of_fit(dense(), tmp_path, images=["class_paths", "components"]))
+    assert tags == {"class_paths/00_hidden", "components/00_hidden"}
+
+
+def test_one_name_need_not_be_in_a_list(tmp_path):
+    tags = picture_tags(events_of_fit(convolutions(), tmp_path, images="film_strip"))
+    assert tags == {"film_strip/00_conv0"}
+
+
+def test_no_picture_is_drawn_with_images_false(tmp_path):
+    assert not picture_tags(events_of_fit(convolutions(), tmp_path, images=False))
+
+
+def test_probe_inputs_give_pictures_of_responses(tmp_path):
     probe = np.random.default_rng(1).random((4, SIDE, SIDE, 3), "float32")
-    wanted = ("activations", "favourites")
-    tags = pictures(written(convolutions(), tmp_path, images=wanted, probe=probe))
-    assert tags == {f"{name}/0{place}_conv{place}" for name in wanted for place in (0, 1)}
+    names = ("activations", "favourites")
+    tags = picture_tags(events_of_fit(convolutions(), tmp_path, images=names, probe=probe))
+    assert tags == {f"{name}/0{place}_conv{place}" for name in names for place in (0, 1)}
 
 
-def test_the_film_has_a_column_for_each_look(tmp_path):
-    points = written(convolutions(), tmp_path, epochs=3)["film/00_conv0"]
+def test_the_film_strip_has_a_column_for_each_step(tmp_path):
+    points = events_of_fit(convolutions(), tmp_path, epochs=3)["film_strip/00_conv0"]
     assert [step for step, _ in points] == [0, 1, 2, 3]
-    films = [Image.open(io.BytesIO(value[2])).convert("RGB") for _, value in points]
+    strips = [Image.open(io.BytesIO(value[2])).convert("RGB") for _, value in points]
     filters = 4
-    columns = [len(list(cells(film, 4, (48, 48)))) / filters for film in films]
+    columns = [len(list(cells(strip, 4, (48, 48)))) / filters for strip in strips]
     assert columns == [1, 2, 3, 4]
 
 
-def test_two_dense_layers_that_read_the_image_have_one_picture_of_paths(tmp_path):
+def test_paths_are_drawn_for_one_of_two_dense_layers_that_read_the_image(tmp_path):
     image = layers.Input((SIDE, SIDE, 3))
     flat = layers.Flatten()(image)
     both = [layers.Dense(4, name=name)(flat) for name in ("left", "right")]
     head = layers.Dense(2, name="head")(layers.Add()(both))
-    with pytest.warns(UserWarning, match="could not draw paths of left") as warned:
-        written(keras.Model(image, head), tmp_path, images=["paths"])
-    assert not [each for each in warned if "paths of right" in str(each.message)]
+    with pytest.warns(UserWarning, match="class_paths.*left") as warned:
+        events_of_fit(keras.Model(image, head), tmp_path, images=["class_paths"])
+    assert not [each for each in warned if "right" in str(each.message).split("(")[0]]

@@ -1,30 +1,30 @@
-"""Kernels made of known patterns: their principal components are those patterns."""
+"""draw.components: kernels made of known patterns have those patterns as components."""
 
 import numpy as np
 import pytest
 from pictures import DARKEST_BLUE, DARKEST_RED, WHITE, cells, one_pixel_per_tap
 
 import keras_filterwatch as fw
-from keras_filterwatch.draw.components import principal
+from keras_filterwatch.draw.components import principal_components
 
 PATTERNS = np.array([[1.0, 0, -1] * 3, [1.0] * 3 + [0] * 3 + [-1] * 3]) / np.sqrt(6)
 
 
 def test_components_are_the_patterns_that_rows_are_made_of():
     strengths = np.array([[3, 0], [-3, 0], [0, 1], [0, -1]])
-    found, shares = principal(strengths @ PATTERNS, 2)
-    np.testing.assert_allclose(np.abs(found @ PATTERNS.T), np.eye(2), atol=1e-12)
+    components, shares = principal_components(strengths @ PATTERNS, 2)
+    np.testing.assert_allclose(np.abs(components @ PATTERNS.T), np.eye(2), atol=1e-12)
     np.testing.assert_allclose(shares, [0.9, 0.1])  # 2 * 3^2 and 2 * 1^2, of 20
 
 
 def test_shares_agree_with_numpys_covariance():
     rows = np.random.default_rng(0).standard_normal((50, 6)) * np.arange(1, 7)
     variances = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
-    np.testing.assert_allclose(principal(rows, 6)[1], variances / variances.sum())
+    np.testing.assert_allclose(principal_components(rows, 6)[1], variances / variances.sum())
 
 
-def test_filters_that_all_are_one_have_no_variance():
-    assert principal(np.ones((4, 9)), 3)[1].tolist() == [0, 0, 0]
+def test_equal_filters_have_no_variance():
+    assert principal_components(np.ones((4, 9)), 3)[1].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -52,10 +52,10 @@ def test_a_picture_of_very_many_components_stays_bounded(written):
 
 
 def test_weights_that_are_not_finite_have_no_components():
-    with pytest.raises(ValueError, match="c has weights that are not finite"):
+    with pytest.raises(ValueError, match="'c' has weights that are not finite"):
         fw.draw.components({"c": np.full((3, 3, 1, 4), np.nan)})
 
 
-def test_no_components_can_not_be_asked_for():
+def test_a_count_of_no_components_is_refused():
     with pytest.raises(ValueError, match="one component or more is needed; got 0"):
         fw.draw.components({"c": np.ones((3, 3, 1, 4))}, count=0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics import dead
+from keras_filterwatch.kernels import Kernel
+from keras_filterwatch.metrics import KernelFacts, dead
 
 
 def test_norm_is_the_euclidean_norm_of_each_filter():
@@ -24,7 +25,23 @@ def test_norm_is_not_finite_where_a_weight_is_not():
 
 
 def test_a_filter_below_a_tenth_of_the_median_is_dead():
-    assert dead.dead_filters(np.array([1.0, 1.0, 1.0, 0.11, 0.09])).tolist() == [0, 0, 0, 0, 1]
+    norms = np.array([1.0, 1.0, 1.0, 0.1001, 0.0999])
+    assert dead.dead_filters(norms).tolist() == [0, 0, 0, 0, 1]
+
+
+def test_a_layer_has_the_median_norm_and_the_share_of_dead_filters():
+    array = np.array([[1.0, 2.0, 3.0, 0.0, np.nan]])
+    scores = dead.measure(KernelFacts(Kernel("layer", "", array)))
+    assert scores["norm"].number == 1.5  # of 0, 1, 2 and 3
+    assert scores["norm"].filters == pytest.approx([1, 2, 3, 0, np.nan], nan_ok=True)
+    assert scores["dead"].number == pytest.approx(1 / 5)
+    assert scores["dead"].filters.tolist() == [0, 0, 0, 1, 0]
+
+
+def test_a_layer_without_finite_filters_has_no_norm():
+    scores = dead.measure(KernelFacts(Kernel("layer", "", np.full((2, 3), np.nan))))
+    assert np.isnan(scores["norm"].number)
+    assert scores["dead"].number == 0
 
 
 def test_a_filter_of_zeros_is_dead_even_if_most_are():

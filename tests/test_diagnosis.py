@@ -16,16 +16,16 @@ def alarm(rule, layer="layer0"):
 
 
 def history(*rotations, frozen=(), logs=()):
-    """A look for each epoch's rotations, a layer each, of ten units; after the initial state."""
+    """A step for each epoch's rotations, a layer each, of ten units; after the initial state."""
     logged = dict(enumerate(logs, 1))
-    looks = []
-    for step, turned in enumerate([(0,) * len(rotations[0]), *rotations]):
+    steps = []
+    for step, rotated in enumerate([(0,) * len(rotations[0]), *rotations]):
         layers = {
             f"layer{i}": LayerScores("", (8, 10), "", {"rotation": each}, {}, i not in frozen)
-            for i, each in enumerate(turned)
+            for i, each in enumerate(rotated)
         }
-        looks.append(Scores(step, step, layers, {}, logged.get(step, {})))
-    return looks
+        steps.append(Scores(step, step, layers, {}, logged.get(step, {})))
+    return steps
 
 
 def validated(*accuracies):
@@ -59,9 +59,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("cause", "rules", "looks"), CASES)
-def test_a_cause_is_named_for_its_alarms_and_history(cause, rules, looks):
-    diagnosis = diagnose(looks, [alarm(rule) for rule in rules])
+@pytest.mark.parametrize(("cause", "rules", "steps"), CASES)
+def test_a_cause_is_named_for_its_alarms_and_history(cause, rules, steps):
+    diagnosis = diagnose(steps, [alarm(rule) for rule in rules])
     assert (diagnosis.cause, diagnosis.advice) == (cause, ADVICE[cause])
 
 
@@ -111,10 +111,10 @@ def test_a_layer_of_zeros_is_symmetric_and_not_dead():
         fw.Snapshot(step, tuple(fw.Kernel(name, "", each) for name, each in layers.items()))
         for step in range(6)
     ]
-    looks = [fw.score(each, first=snapshots[0]) for each in snapshots]
-    alarms = [each for rule in fw.default_rules() for each in rule(looks)]
+    steps = [fw.score(each, first=snapshots[0]) for each in snapshots]
+    alarms = [each for rule in fw.default_rules() for each in rule(steps)]
     assert {each.rule for each in alarms} == {"symmetric"}
-    assert diagnose(looks, alarms).cause == "symmetric initialisation"
+    assert diagnose(steps, alarms).cause == "symmetric initialisation"
 
 
 def test_the_evidence_is_what_speaks_for_the_cause():
@@ -128,6 +128,12 @@ def test_the_evidence_of_frozen_layers_leaves_out_those_that_train():
     assert diagnose(history(MOVED, frozen=(1,)), alarms).evidence == ("noisy in layer1.",)
 
 
+def test_a_layers_name_keeps_its_letters_in_the_sentences():
+    messages = ("conv2d stalled.", "CONV stalled.", "_x stalled.")
+    alarms = [fw.Alarm("stalled", m.split()[0], 5, 1.0, 0.5, (), m) for m in messages]
+    assert str(diagnose(history(AT_REST), alarms)).startswith(f"Rate too low. {' '.join(messages)}")
+
+
 def test_the_evidence_is_three_sentences_at_most():
     alarms = [alarm("dead", f"layer{i}") for i in range(5)]
     assert diagnose(history(MOVED), alarms).evidence == tuple(a.message for a in alarms[:3])
@@ -139,12 +145,12 @@ def test_silence_that_lasted_needs_no_evidence():
 
 def test_silence_after_few_epochs_says_so():
     (evidence,) = diagnose(history(*[MOVED] * 4), []).evidence
-    assert evidence == "epochs watched: 4; most alarms need 5."
+    assert evidence == "Epochs watched: 4; most alarms need 5."
 
 
-@pytest.mark.parametrize("looks", [[], history(MOVED)[:1]], ids=["no look", "the start only"])
-def test_before_training_nothing_can_be_told(looks):
-    assert diagnose(looks, []).cause == "can't tell"
+@pytest.mark.parametrize("steps", [[], history(MOVED)[:1]], ids=["no step", "the start only"])
+def test_before_training_nothing_can_be_told(steps):
+    assert diagnose(steps, []).cause == "can't tell"
 
 
 def test_a_diagnosis_prints_its_cause_evidence_and_advice():

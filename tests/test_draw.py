@@ -1,261 +1,164 @@
-"""Known kernels in, known colours out: the pictures are read back pixel by pixel."""
+"""What all pictures have in common: one order of arguments, any names, a bounded size."""
 
-import numpy as np
+import inspect
+
+import keras
 import pytest
-from pictures import (
-    BLACK,
-    DARKEST_BLUE,
-    DARKEST_RED,
-    GREY,
-    MAGENTA,
-    WHITE,
-    cells,
-    one_pixel_per_tap,
-)
+from keras import layers
+from pictures import noise
+from PIL import Image
 
 import keras_filterwatch as fw
-from keras_filterwatch.draw import canvas
+from keras_filterwatch.draw.layer_argument import check_layer
+
+IMAGES = noise(3, 4, 4, 1)
+CHAIN = {"hidden": noise(4, 4, 1, 6), "head": noise(6, 2)}
+
+# What each picture needs beside a source and a layer.
+MORE = {
+    "filters": {},
+    "components": {},
+    "templates": {},
+    "class_paths": {},
+    "film_strip": {},
+    "evidence": {"inputs": IMAGES},
+    "activations": {"inputs": IMAGES},
+    "favourites": {"inputs": IMAGES},
+}
+WITHOUT_LAYER = {"inputs", "path_templates"}
 
 
-def test_one_channel_goes_from_blue_over_white_to_red():
-    kernel = np.array([[-1.0, 0.0, 1.0]] * 3)[..., np.newaxis, np.newaxis]
-    (cell,) = cells(fw.draw.filters({"edge": kernel}), 1, (48, 48))
-    assert one_pixel_per_tap(cell, (3, 3)) == [[DARKEST_BLUE, WHITE, DARKEST_RED]] * 3
+def source_of(name):
+    """A source that the picture of this name can be drawn from, and the name of its layer."""
+    if name in ("activations", "favourites"):
+        convolution = layers.Conv2D(2, 3, name="hidden")
+        return keras.Sequential([layers.Input((4, 4, 1)), convolution])
+    return [CHAIN, CHAIN] if name == "film_strip" else CHAIN
 
 
-def test_three_channels_are_colours_around_grey():
-    kernel = np.zeros((3, 3, 3, 1))
-    kernel[0, :, 0] = kernel[1, :, 1] = 1  # red above green, above a row of blue's opposite
-    kernel[2, :, 2] = -1
-    (cell,) = cells(fw.draw.filters({"rgb": kernel}), 1, (48, 48))
-    assert one_pixel_per_tap(cell, (3, 3)) == [
-        [(255, 128, 128)] * 3,
-        [(128, 255, 128)] * 3,
-        [(128, 128, 1)] * 3,
-    ]
+def test_every_picture_is_tested_here():
+    assert MORE.keys() | WITHOUT_LAYER == set(fw.draw.__all__)
 
 
-def test_more_channels_are_a_matrix_with_the_strongest_first():
-    kernel = np.zeros((3, 3, 4, 2))
-    kernel[..., 2, 0], kernel[..., 1, 1] = 1, -0.5
-    columns = cells(fw.draw.filters({"deep": kernel}), 4, (18, 18))
-    colours = [
-        {colour for row in one_pixel_per_tap(cell, (3, 3)) for colour in row} for cell in columns
-    ]
-    assert colours[0] == {DARKEST_RED}  # filter 0, channel 2
-    assert colours[1:4] == [{WHITE}] * 3
-    assert colours[4] == {WHITE}  # filter 1, channel 2
-    (half_blue,) = colours[5]  # filter 1, channel 1
-    # half of five steps from white to the darkest blue lies between the second and the third
-    assert half_blue == pytest.approx((106, 170, 208), abs=6)
-    assert len(colours) == 8
+@pytest.mark.parametrize("name", MORE)
+def test_the_layer_is_the_second_argument(name):
+    first, second, *_ = inspect.signature(getattr(fw.draw, name)).parameters.values()
+    assert first.name == ("sources" if name == "film_strip" else "source")
+    assert (second.name, second.default) == ("layer", None)
 
 
-def test_columns_and_rows_of_a_matrix_carry_their_numbers(written):
-    kernel = np.random.default_rng(0).standard_normal((3, 3, 5, 2)) * [[[1], [3], [2], [9], [5]]]
-    fw.draw.filters({"deep": kernel})
-    assert written[:7] == ["0", "1", "3", "4", "1", "2", "0"]
+@pytest.mark.parametrize("name", [name for name, more in MORE.items() if "inputs" in more])
+def test_inputs_are_the_third_argument(name):
+    picture = getattr(fw.draw, name)
+    assert isinstance(picture(source_of(name), "hidden", IMAGES), Image.Image)
 
 
-def test_a_1d_kernel_is_a_strip():
-    kernel = np.array([-1.0, 0.0, 1.0])[:, np.newaxis, np.newaxis]
-    (cell,) = cells(fw.draw.filters({"strip": kernel}), 1, (16, 48))
-    assert one_pixel_per_tap(cell, (1, 3)) == [[DARKEST_BLUE, WHITE, DARKEST_RED]]
+@pytest.mark.parametrize("name", MORE)
+def test_a_picture_is_drawn_of_the_layer_that_is_named(name):
+    picture = getattr(fw.draw, name)
+    named = picture(source_of(name), "hidden", **MORE[name])
+    assert named.size == picture(source_of(name), **MORE[name]).size
 
 
-def test_a_3d_kernel_shows_its_depths_side_by_side():
-    kernel = np.zeros((2, 3, 3, 1, 1))
-    kernel[0], kernel[1] = 1, -1
-    (cell,) = cells(fw.draw.filters({"volume": kernel}), 1, (48, 97))
-    assert one_pixel_per_tap(cell[:, :48], (3, 3)) == [[DARKEST_RED] * 3] * 3
-    assert one_pixel_per_tap(cell[:, 49:], (3, 3)) == [[DARKEST_BLUE] * 3] * 3
+@pytest.mark.parametrize("wrong", [IMAGES, [1, 0], 1, {"image": IMAGES}, b"hidden"], ids=type)
+@pytest.mark.parametrize("name", MORE)
+def test_the_message_about_a_layer_in_the_wrong_place_has_the_order(name, wrong):
+    with pytest.raises(TypeError, match=rf"are {name}\(sources?, layer=None.*\)\.$") as raised:
+        getattr(fw.draw, name)(source_of(name), wrong)
+    assert len(str(raised.value)) < 300
 
 
-def test_one_scale_serves_all_filters():
-    kernel = np.stack([np.full((3, 3, 1), 1.0), np.full((3, 3, 1), 0.5)], axis=-1)
-    strong, weak = cells(fw.draw.filters({"two": kernel}), 2, (48, 48))
-    assert one_pixel_per_tap(strong, (3, 3))[0][0] == DARKEST_RED
-    assert one_pixel_per_tap(weak, (3, 3))[0][0][1] > 100  # half way to white
+def test_the_message_about_an_array_as_layer_has_its_shape():
+    with pytest.raises(TypeError, match=r"; got ndarray of shape \(3, 4, 4, 1\)\. The"):
+        fw.draw.activations(source_of("activations"), IMAGES, "hidden")
 
 
-def test_filters_keep_their_place_from_step_to_step():
-    before = np.random.default_rng(0).standard_normal((5, 5, 1, 12))
-    after = before.copy()
-    after[..., 7] = -before[..., 7]
-    pictures = [
-        list(cells(fw.draw.filters({"c": array}), 8, (60, 60))) for array in (before, after)
-    ]
-    changed = [
-        i for i, pair in enumerate(zip(*pictures, strict=True)) if (pair[0] != pair[1]).any()
-    ]
-    assert len(pictures[0]) == 12
-    assert changed == [7]
+@pytest.mark.parametrize(
+    "layer",
+    [None, "conv", ["conv", "head"], layers.Dense(2), [layers.Dense(2), "conv"], callable],
+    ids=["None", "name", "names", "layer", "layer and name", "function"],
+)
+def test_what_can_name_layers_passes_the_check(layer):
+    check_layer(fw.draw.filters, layer)
 
 
-def test_a_dead_filter_is_flat_and_framed_in_black():
-    kernel = np.random.default_rng(0).standard_normal((7, 7, 3, 8))
-    kernel[..., 2] *= 1e-3
-    image = np.asarray(fw.draw.filters({"c": kernel}))
-    tiles = list(cells(image, 8, (63, 63)))
-    spread = [np.ptp(tile.astype(int), axis=(0, 1)).max() for tile in tiles]
-    assert spread[2] <= 1
-    assert min(spread[:2] + spread[3:]) > 100
-    top, left = np.argwhere((image == canvas.GAP).all(axis=-1))[0]
-    for place in (4, 69 + 2):  # the gaps to its left and right
-        beside = [tuple(map(int, image[top + 30, left + 69 * f + place])) for f in range(8)]
-        assert [pixel == BLACK for pixel in beside] == [f == 2 for f in range(8)]
+@pytest.mark.parametrize("name", ["evidence", "activations", "favourites"])
+def test_the_message_about_missing_inputs_has_an_example(name):
+    with pytest.raises(
+        ValueError, match=rf"^{name}: inputs are needed, such as {name}\(model, inp"
+    ):
+        getattr(fw.draw, name)(source_of(name))
 
 
-def test_a_weight_that_is_not_finite_is_magenta():
-    kernel = np.zeros((3, 3, 1, 2))
-    kernel[1, 1, 0, 0], kernel[0, 0, 0, 1] = np.nan, np.inf
-    first, second = cells(fw.draw.filters({"c": kernel}), 2, (48, 48))
-    assert one_pixel_per_tap(first, (3, 3))[1][1] == MAGENTA
-    assert one_pixel_per_tap(second, (3, 3))[0][0] == MAGENTA
-    assert one_pixel_per_tap(second, (3, 3))[1][1] == WHITE
+ODD_NAMES = {
+    "a line break": "conv\nfirst",
+    "an emoji": "conv 🔥",
+    "control characters": "conv\x00\x1b[31m\x7f",
+    "half a surrogate pair": "conv\ud800",
+    "nothing": "",
+    "right to left": "\u202econv \u05d0",
+    "very many characters": "conv" * 5000,
+}
 
 
-def test_a_weight_that_is_not_finite_is_magenta_in_colour_too():
-    kernel = np.zeros((3, 3, 3, 1))
-    kernel[1, 1, 2, 0] = np.nan
-    (cell,) = cells(fw.draw.filters({"c": kernel}), 1, (48, 48))
-    assert one_pixel_per_tap(cell, (3, 3))[1] == [GREY, MAGENTA, GREY]
-
-
-def test_the_caption_has_layer_shape_step_noise_and_dead_share(written):
-    array = np.random.default_rng(0).standard_normal((5, 5, 3, 16))
-    array[..., :4] = 0
-    snapshot = fw.Snapshot(12, (fw.Kernel("block/conv", "Conv2D", array),))
-    fw.draw.filters(snapshot)
-    caption = " ".join(written)
-    noise = fw.score(snapshot)["block/conv"]["noise"]
-    for part in ("block/conv", "Conv2D 5x5x3, 16 filters", "step 12", "dead 4 of 16 (25%)"):
-        assert part in caption
-    assert f"noise {noise:.2f}" in caption
-
-
-def test_a_step_is_only_named_where_it_is_known(written):
-    array = np.random.default_rng(0).standard_normal((5, 5, 3, 16))
-    fw.draw.filters({"conv": array})
-    assert "step" not in " ".join(written)
-    fw.draw.filters({"conv": array}, step=7)
-    assert "step 7" in " ".join(written)
-
-
-def test_caps_are_printed(written):
-    fw.draw.filters({"sheet": np.random.default_rng(0).standard_normal((3, 3, 3, 300))})
-    fw.draw.filters({"matrix": np.random.default_rng(0).standard_normal((3, 3, 40, 50))})
-    notes = " ".join(written)
-    assert "first 256 of 300 filters" in notes
-    assert "first 32 of 50 filters" in notes
-    assert "strongest 32 of 40 channels" in notes
-
-
-def test_a_window_wider_than_a_picture_is_thinned_and_says_so(written):
-    image = fw.draw.filters({"wave": np.random.default_rng(0).standard_normal((5000, 1, 2))})
-    assert image.width <= 2000
-    assert "1 of 3 taps along each axis" in written
-
-
-@pytest.mark.parametrize("shape", [(5000, 12, 1, 16), (64, 1, 16, 32), (30, 30, 30, 1, 4)])
-def test_no_picture_is_higher_than_it_may_be_wide(shape):
-    image = fw.draw.filters({"tall": np.random.default_rng(0).standard_normal(shape)})
-    assert image.width <= 2000
-    assert image.height <= 2000
-
-
-def test_a_long_name_keeps_its_start_and_end(written):
-    name = "start" + "/block" * 60 + "/end"
-    image = fw.draw.filters({name: np.ones((3, 3, 1, 1))})
-    (shown,) = [text for text in written if "start" in text]
-    assert image.width < 600
-    assert shown.startswith("start/block")
-    assert "/end" in shown
-
-
-def test_the_first_layer_with_a_window_is_drawn_unless_another_is_asked_for(written):
-    arrays = {
-        "dense": np.ones((4, 4)),
-        "conv": np.ones((3, 3, 1, 2)),
-        "deep": np.ones((3, 3, 2, 2)),
-    }
-    fw.draw.filters(arrays)
-    fw.draw.filters(arrays, "deep")
-    assert [text.split()[0] for text in written if "filters " in text and "x" in text] == [
-        "conv",
-        "deep",
-    ]
-
-
-def test_a_layer_that_is_not_there_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match="no kernel is called 'con2d'; did you mean 'conv2d'"):
-        fw.draw.filters({"conv2d": np.ones((3, 3, 1, 2))}, "con2d")
-
-
-def test_a_layer_without_a_window_is_answered_with_the_reason():
-    arrays = {"dense": np.ones((4, 4)), "conv": np.ones((3, 3, 1, 2))}
-    with pytest.raises(ValueError, match=r"none of \['dense'\] has a window larger than 1"):
-        fw.draw.filters(arrays, "dense")
-
-
-def test_a_network_without_windows_is_answered_with_what_would_help():
-    with pytest.raises(ValueError, match=r"nothing to draw: .*through a Flatten layer"):
-        fw.draw.filters({"dense": np.ones((4, 4))})
-
-
-def test_a_matrix_fits_a_palette_so_that_its_file_is_small():
-    kernel = np.random.default_rng(0).standard_normal((3, 3, 64, 64))
-    assert fw.draw.filters({"deep": kernel}).getcolors(256)
-
-
-def of_each_look():
-    """Filters 7x7x3: an edge, a flat one, and twice the same checkerboard of colours."""
-    random = np.random.default_rng(0)
-    kernel = 0.01 * random.standard_normal((7, 7, 3, 4))
-    kernel[:, :3, :, 0] -= 1
-    kernel[:, 4:, :, 0] += 1
-    kernel[..., 1] += 1
-    kernel[..., 2] += random.standard_normal((7, 7, 3))
-    kernel[..., 3] = kernel[..., 2]
-    return {"c": kernel}
-
-
-def test_a_frame_tells_what_a_filter_looks_like(written):
-    image = np.asarray(fw.draw.filters(of_each_look()))
-    top, left = np.argwhere((image == canvas.GAP).all(axis=-1))[0]
-    frames = [tuple(map(int, image[top + 30, left + 69 * f + 4])) for f in range(4)]
-    blue, orange, yellow = (0, 114, 178), (230, 159, 0), (240, 228, 66)  # Okabe & Ito (2008)
-    assert frames == [blue, orange, yellow, yellow]
-    assert {"1 edge", "1 blob", "2 duplicate"} <= set(written)
-
-
-def test_filters_are_ordered_by_a_score_and_numbered(written):
-    kernel = np.ones((3, 3, 1, 3)) * [-1.0, 1.0, 0.0]
-    tiles = cells(fw.draw.filters({"c": kernel + 2}, order="norm"), 3, (48, 48))
-    shades = [int(tile[0, 0, 2]) for tile in tiles]  # the redder, the less blue
-    assert shades == sorted(shades, reverse=True)
-    assert [text for text in written if text.isdigit()][:3] == ["0", "2", "1"]
-
-
-def test_similar_filters_stand_beside_each_other_greys_before_colours_before_the_dead(written):
-    random = np.random.default_rng(0)
-    upright, lying = random.standard_normal((2, 7, 7, 1))
-    grey, red = np.ones(3), np.array([1.0, -0.5, -0.5])
-    kernel = np.stack(
-        [
-            upright * red * 3,
-            0 * upright * grey,
-            upright * grey * 2,
-            lying * grey,
-            upright * grey * 1.9 + 0.1 * lying,
-            lying * red,
-        ],
-        axis=-1,
+@pytest.mark.parametrize("odd_name", ODD_NAMES.values(), ids=ODD_NAMES)
+@pytest.mark.parametrize("name", ["filters", "components", "templates", "class_paths", "evidence"])
+def test_a_picture_of_a_kernel_with_an_odd_name_is_drawn(name, odd_name):
+    kernels = (
+        fw.Kernel(odd_name, odd_name, CHAIN["hidden"], kind="dense"),
+        fw.Kernel("head", "Dense", CHAIN["head"], kind="dense"),
     )
-    fw.draw.filters({"c": kernel}, order="similarity")
-    assert [text for text in written if text.isdigit()] == ["2", "4", "3", "0", "5", "1"]
+    picture = getattr(fw.draw, name)(fw.Snapshot(0, kernels), **MORE[name])
+    assert picture.width < 2000
 
 
-def test_an_order_that_is_unknown_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match=r"order 'size': c has no such score .*'similarity', 'dc'"):
-        fw.draw.filters({"c": np.ones((3, 3, 1, 2))}, order="size")
+@pytest.mark.parametrize("odd_name", ODD_NAMES.values(), ids=ODD_NAMES)
+def test_a_film_strip_of_a_kernel_with_an_odd_name_is_drawn(odd_name):
+    assert fw.draw.film_strip([{odd_name: CHAIN["hidden"]}]).width < 2000
+
+
+@pytest.mark.parametrize("odd_name", ODD_NAMES.values(), ids=ODD_NAMES)
+def test_images_with_odd_labels_are_drawn(odd_name):
+    assert fw.draw.inputs(IMAGES, [odd_name] * 3, odd_name).width < 2000
+
+
+def test_control_characters_of_a_name_are_drawn_as_escape_sequences(written):
+    fw.draw.filters({"red\x1b[31m\nconv": noise(3, 3, 1, 2)})
+    assert any(text.startswith("red\\x1b[31m conv") for text in written)
+
+
+WINDOWS = [(600, 700, 1, 9), (1, 3000, 1, 9), (3000, 2, 1, 9), (30, 30, 12, 9), (2, 2, 1, 999)]
+
+
+@pytest.mark.parametrize("shape", WINDOWS)
+def test_no_picture_of_dense_layers_is_larger_than_2000_pixels(shape):
+    kernels = {"a": noise(*shape), "b": noise(shape[-1], 12)}
+    labels = ["a class with a name that is far too long for its place"] * 12
+    pictures = [
+        fw.draw.templates(kernels),
+        fw.draw.class_paths(kernels, labels=labels),
+        fw.draw.evidence(kernels, inputs=noise(3, *shape[:3]), units=[0, 1], classes=range(5)),
+    ]
+    assert max(max(picture.size) for picture in pictures) <= 2000
+
+
+def kernel_of(kind):
+    return fw.Kernel("k", "Patchify", noise(4, 4, 1, 6), kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["dense", "unknown"])
+def test_kernels_of_these_kinds_have_templates(kind):
+    assert fw.draw.templates(fw.Snapshot(0, (kernel_of(kind),))).width > 0
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "transposed", "custom"])
+def test_kernels_of_these_kinds_have_filters_but_no_templates(kind):
+    snapshot = fw.Snapshot(0, (kernel_of(kind),))
+    assert fw.draw.filters(snapshot).width > 0
+    with pytest.raises(ValueError, match="is no Dense kernel"):
+        fw.draw.templates(snapshot)
+
+
+def test_the_type_of_a_layer_does_not_decide_about_templates():
+    kernel = fw.Kernel("k", "DenseConvolution", noise(4, 4, 1, 6), kind="dense")
+    assert fw.draw.templates(fw.Snapshot(0, (kernel,))).width > 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics import filterdb, similarity
+from keras_filterwatch.kernels import Kernel
+from keras_filterwatch.metrics import KernelFacts, filterdb
 
 # Computed with the original, torchconvquality 0.4.0 (Gavrikov & Keuper, CVPR 2022), in float32;
 # its "how" says from which arrays.
@@ -16,7 +17,9 @@ NAMES = ("sparsity", "variance_entropy", "variance_entropy_norm", "orthogonality
 
 
 def measure(array):
-    return filterdb.measure(array, similarity.compare(array).cosines)
+    """The measures that are defined for a kernel."""
+    scores = filterdb.measure(KernelFacts(Kernel("layer", "", array)))
+    return {name: score.number for name, score in scores.items() if np.isfinite(score.number)}
 
 
 def normal(shape, seed=0):
@@ -36,7 +39,7 @@ def test_other_windows_have_no_measures():
     assert measure(normal((5, 5, 2, 4))) == measure(normal((3, 2, 4))) == {}
 
 
-def test_variance_entropy_is_that_of_the_singular_values_of_which_some_are_0():
+def test_variance_entropy_is_right_where_some_singular_values_are_0():
     array = normal((3, 3, 2, 2))  # four slices vary in three directions
     rows = array.reshape(9, -1).T
     s = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:3]
@@ -95,3 +98,16 @@ def test_orthogonality_is_1_for_orthogonal_filters():
 def test_orthogonality_is_0_for_filters_alike_but_for_scale_and_sign():
     array = normal((3, 3, 2, 1)) * [1.0, -2.0, 0.1]
     assert measure(array)["orthogonality"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_measures_do_not_depend_on_scale(scale):
+    array = normal((3, 3, 4, 8))
+    array[..., 0] *= 1e-3
+    assert measure(scale * array) == pytest.approx(measure(array))
+
+
+def test_measures_are_those_of_the_finite_filters():
+    array = normal((3, 3, 4, 8))
+    array[0, 0, 0, 5] = np.inf
+    assert measure(array) == pytest.approx(measure(np.delete(array, 5, axis=-1)))

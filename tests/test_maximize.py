@@ -180,11 +180,35 @@ def two_inputs():
         ),
     ],
 )
-def test_what_cannot_be_maximised_is_refused(model, options, message):
+def test_arguments_that_cannot_be_used_are_refused(model, options, message):
     with pytest.raises(ValueError, match=message):
         fw.maximize(model(), **options)
 
 
-def test_no_model_is_refused():
+def test_a_value_that_is_no_model_is_refused():
     with pytest.raises(TypeError, match="a Keras model is needed; got int"):
         fw.maximize(3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3,), "layer: 3 is neither a name.*second argument, behind the model"),
+        ((np.zeros((64, 12, 12, 1)),), r"layer: ndarray of shape \(64, 12, 12, 1\) is neither"),
+        (([0, 1], "planted"), "layer: 0 is neither a name"),
+        (("planted", "planted"), "filters: numbers of filters are needed; got 'planted'"),
+        (("planted", np.zeros((64, 12, 12, 1))), r"filters: .* got ndarray of shape \(64, 12"),
+    ],
+    ids=["filter", "images", "filters first", "layer twice", "images as filters"],
+)
+def test_arguments_in_another_order_are_refused_in_one_short_line(arguments, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        fw.maximize(network(), *arguments)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_model_that_diverged_emits_no_warning():
+    model = network(activation="relu")
+    model.set_weights([np.full(weight.shape, np.nan) for weight in model.weights])
+    assert fw.maximize(model, "planted", 0, steps=3).shape == (1, 16, 16, 1)

@@ -1,13 +1,17 @@
-"""What the units do for probe inputs, against a plain forward pass through a model of its own."""
+"""What units return for probe inputs, against a plain forward pass through a model of its own."""
+
+import warnings
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from small_models import SharedActivation, randomize_batch_norms, stubborn
 
 import keras_filterwatch as fw
-from keras_filterwatch.model import find as extraction
-from keras_filterwatch.model import probe as activations
+from keras_filterwatch.model.backends import to_numpy
+from keras_filterwatch.model.find import find, snapshot
+from keras_filterwatch.model.probe import Probe, batches, take_inputs
 
 
 def inputs(shape=(12, 12, 3), count=70):
@@ -15,32 +19,18 @@ def inputs(shape=(12, 12, 3), count=70):
 
 
 def measured(model, x):
-    return activations.Probe(model, extraction.find(model), activations.take(x)).measure()
-
-
-def expected(outputs):
-    """Share of zeros, mean and standard deviation of each unit, by NumPy."""
-    units = np.asarray(outputs, np.float64).reshape(-1, outputs.shape[-1])
-    return (units == 0).mean(axis=0), units.mean(axis=0), units.std(axis=0)
+    return Probe(model, find(model), take_inputs(x)).measure()
 
 
 def assert_same(outputs, plain):
-    zeros, mean, spread = expected(plain)
+    """Compares share of zeros, mean and standard deviation of each unit with NumPy's."""
+    units = np.asarray(plain, np.float64).reshape(-1, plain.shape[-1])
+    zeros, mean, deviation = (units == 0).mean(axis=0), units.mean(axis=0), units.std(axis=0)
     assert outputs.count == plain.size // plain.shape[-1]
     assert outputs.zeros / outputs.count == pytest.approx(zeros, abs=1e-3)
     assert outputs.total / outputs.count == pytest.approx(mean, abs=1e-4)
-    found = np.sqrt(outputs.squares / outputs.count - (outputs.total / outputs.count) ** 2)
-    assert found == pytest.approx(spread, abs=1e-3)
-
-
-def randomized(model):
-    """BatchNormalizations that do something: as after some training."""
-    random = np.random.default_rng(1)
-    for layer in model._flatten_layers():
-        if isinstance(layer, layers.BatchNormalization):
-            for weight in layer.weights:
-                weight.assign(random.uniform(0.5, 1.5, weight.shape))
-    return model
+    from_sums = np.sqrt(outputs.squares / outputs.count - (outputs.total / outputs.count) ** 2)
+    assert from_sums == pytest.approx(deviation, abs=1e-3)
 
 
 BEHIND = {
@@ -56,11 +46,11 @@ BEHIND = {
 
 
 @pytest.mark.parametrize("behind", BEHIND)
-def test_units_are_seen_behind_their_non_linearity(behind):
+def test_outputs_are_taken_behind_the_non_linearity(behind):
     options, makers = BEHIND[behind]
     after = [maker() for maker in makers]
     parts = [layers.Conv2D(6, 3, **options, name="conv"), *after]
-    model = randomized(
+    model = randomize_batch_norms(
         keras.Sequential([layers.Input((12, 12, 3)), *parts, layers.Flatten(), layers.Dense(2)])
     )
     x = inputs()
@@ -68,34 +58,15 @@ def test_units_are_seen_behind_their_non_linearity(behind):
     assert_same(measured(model, x)["conv"], plain)
 
 
-class Subclassed(keras.Model):
-    """One activation layer, used twice, as many write it."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = layers.Conv2D(5, 3, name="first")
-        self.second = layers.Conv2D(4, 3, name="second")
-        self.norms = [layers.BatchNormalization(), layers.BatchNormalization()]
-        self.relu = layers.ReLU()
-        self.head = layers.Dense(2, name="head")
-
-    def hidden(self, x):
-        one = self.relu(self.norms[0](self.first(x)))
-        return one, self.relu(self.norms[1](self.second(one)))
-
-    def call(self, x):
-        return self.head(keras.ops.mean(self.hidden(x)[1], axis=(1, 2)))
-
-
-def test_a_subclassed_model_shows_each_layer_behind_its_own_use_of_a_shared_activation():
-    model, x = Subclassed(), inputs()
+def test_outputs_of_each_layer_are_taken_behind_its_own_use_of_a_shared_activation():
+    model, x = SharedActivation(), inputs()
     model(x[:1])
-    found = measured(randomized(model), x)
+    outputs = measured(randomize_batch_norms(model), x)
     for name, plain in zip(("first", "second"), model.hidden(x), strict=True):
-        assert_same(found[name], keras.ops.convert_to_numpy(plain))
+        assert_same(outputs[name], to_numpy(plain))
 
 
-def test_nested_models_are_seen_into():
+def test_layers_of_nested_models_have_outputs():
     inner = keras.Sequential(
         [layers.Input((12, 12, 3)), layers.Conv2D(4, 3, name="conv"), layers.ReLU()], name="inner"
     )
@@ -105,7 +76,7 @@ def test_nested_models_are_seen_into():
     assert_same(measured(model, x)["inner/conv"], inner.predict(x, verbose=0))
 
 
-def test_a_layer_that_is_used_twice_is_seen_in_both_uses():
+def test_outputs_of_a_layer_that_is_used_twice_are_those_of_both_uses():
     shared = layers.Conv2D(4, 3, activation="relu", name="shared")
     one, two = layers.Input((12, 12, 3)), layers.Input((12, 12, 3))
     first, second = shared(one), shared(two)
@@ -127,9 +98,9 @@ def test_a_layer_that_is_used_twice_is_seen_in_both_uses():
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, keras.Layer) else "",
 )
-def test_each_kind_of_layer_shows_one_number_per_filter(layer, shape):
+def test_each_kind_of_layer_has_one_number_per_filter(layer, shape):
     model = keras.Sequential([layers.Input(shape), layer])
-    (kernel,) = extraction.snapshot(model).kernels
+    (kernel,) = snapshot(model).kernels
     x = inputs(shape)
     plain = model.predict(x, verbose=0)
     assert_same(measured(model, x)[kernel.name], plain.reshape(-1, kernel.filters))
@@ -139,45 +110,45 @@ def test_of_a_separable_convolution_the_pointwise_half_has_the_outputs():
     layer = layers.SeparableConv2D(6, 3, activation="relu", name="s")
     model = keras.Sequential([layers.Input((9, 9, 3)), layer])
     x = inputs((9, 9, 3))
-    found = measured(model, x)
-    assert set(found) == {"s/pointwise_kernel"}
-    assert_same(found["s/pointwise_kernel"], model.predict(x, verbose=0))
+    outputs = measured(model, x)
+    assert set(outputs) == {"s/pointwise_kernel"}
+    assert_same(outputs["s/pointwise_kernel"], model.predict(x, verbose=0))
 
 
-def test_wrapped_layers_are_seen():
+def test_wrapped_layers_have_outputs():
     conv = layers.Conv2D(4, 3, activation="relu", name="conv")
     model = keras.Sequential([layers.Input((5, 9, 9, 3)), layers.TimeDistributed(conv)])
     x = inputs((5, 9, 9, 3), count=20)
-    (found,) = measured(model, x).values()
-    assert_same(found, model.predict(x, verbose=0))
+    (outputs,) = measured(model, x).values()
+    assert_same(outputs, model.predict(x, verbose=0))
 
 
 @pytest.mark.parametrize(("name", "middle", "half"), [("sigmoid", 0.5, 0.5), ("tanh", 0.0, 1.0)])
-def test_bounded_units_show_how_far_they_are_from_their_middle(name, middle, half):
+def test_bounded_units_have_their_distance_from_the_middle(name, middle, half):
     model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation=name)])
     x = 3 * inputs((7,))
-    (found,) = measured(model, x).values()
+    (outputs,) = measured(model, x).values()
     away = np.abs(model.predict(x, verbose=0) - middle).mean(axis=0) / half
-    assert found.outward / found.count == pytest.approx(away, abs=1e-4)
+    assert outputs.outward / outputs.count == pytest.approx(away, abs=1e-4)
 
 
 def test_units_without_bounds_have_no_distance_from_a_middle():
     model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation="relu")])
-    (found,) = measured(model, inputs((7,))).values()
-    assert found.outward is None
+    (outputs,) = measured(model, inputs((7,))).values()
+    assert outputs.outward is None
 
 
-def test_the_weights_of_now_are_probed_not_those_of_the_first_time():
+def test_a_second_measurement_uses_the_weights_as_they_are_then():
     model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation="relu", name="d")])
     x = inputs((7,))
-    probe = activations.Probe(model, extraction.find(model), activations.take(x))
+    probe = Probe(model, find(model), take_inputs(x))
     probe.measure()
     model.set_weights([np.ones((7, 6)), np.full(6, -1e3)])
     assert (probe.measure()["d"].zeros == len(x)).all()
 
 
 def test_probing_leaves_the_model_alone():
-    model = randomized(
+    model = randomize_batch_norms(
         keras.Sequential([layers.Input((7,)), layers.Dense(6), layers.BatchNormalization()])
     )
     before = [np.array(weight) for weight in model.get_weights()]
@@ -209,7 +180,7 @@ def generator(x):
 @pytest.mark.parametrize("kind", [np.asarray, Batches, generator, lambda x: (x, np.zeros(len(x)))])
 def test_the_first_inputs_of_a_probe_are_taken(kind):
     x = inputs((7,), count=400)
-    np.testing.assert_array_equal(activations.take(kind(x)), x[:256])
+    np.testing.assert_array_equal(take_inputs(kind(x)), x[:256])
 
 
 if keras.backend.backend() == "tensorflow":  # it is not there elsewhere
@@ -219,12 +190,12 @@ if keras.backend.backend() == "tensorflow":  # it is not there elsewhere
 
         x = inputs((7,), count=400)
         data = tf.data.Dataset.from_tensor_slices((x, np.zeros(400))).batch(32)
-        np.testing.assert_array_equal(activations.take(data), x[:256])
+        np.testing.assert_array_equal(take_inputs(data), x[:256])
 
 
 def test_several_inputs_keep_their_structure():
     x = {"a": inputs((7,), 400), "b": inputs((3,), 400)}
-    taken = activations.take(x)
+    taken = take_inputs(x)
     assert {name: part.shape for name, part in taken.items()} == {"a": (256, 7), "b": (256, 3)}
 
 
@@ -238,15 +209,39 @@ def test_several_inputs_keep_their_structure():
         ([np.zeros((3, 2)), np.zeros((4, 2))], ValueError, r"of one number.*got \[3, 4\]"),
     ],
 )
-def test_what_is_no_probe_is_refused_when_it_is_given(tmp_path, probe, error, message):
+def test_a_value_that_is_no_probe_is_refused(probe, error, message):
     with pytest.raises(error, match=message):
-        fw.FilterWatch(tmp_path, probe=probe)
+        take_inputs(probe)
+
+
+def test_inputs_are_sent_in_batches_that_lose_none():
+    x = {"a": inputs((7,), 70), "b": inputs((3,), 70)}
+    parts = list(batches(x))
+    assert len(parts) > 1
+    for name, array in x.items():
+        np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), array)
+
+
+def test_a_model_that_cannot_be_followed_has_no_outputs_to_measure():
+    model = stubborn()
+    watched = find(model)
+    model.willing = True
+    assert Probe(model, watched, inputs((8, 8, 3))).measure() == {}
+
+
+def test_taking_inputs_and_measuring_emit_no_warning():
+    model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation="tanh")])
+    tensors = [keras.ops.convert_to_tensor(inputs((7,), 10)) for _ in range(3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert take_inputs(iter(tensors)).shape == (30, 7)
+        measured(model, inputs((7,)))
 
 
 # In training.
 
 
-def small_network():
+def network():
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -261,8 +256,8 @@ def small_network():
     return model
 
 
-def test_dead_filters_are_those_that_the_probe_never_wakes(tmp_path):
-    model, x = small_network(), inputs()
+def test_dead_filters_are_those_that_are_zero_for_the_whole_probe(tmp_path):
+    model, x = network(), inputs()
     kernel, bias = model.get_layer("conv").get_weights()
     bias[:2] = -1e3
     model.get_layer("conv").set_weights([kernel, bias])
@@ -277,15 +272,15 @@ def test_dead_filters_are_those_that_the_probe_never_wakes(tmp_path):
     assert "saturated_units" not in scores["conv"]
 
 
-def test_without_a_probe_nothing_is_said_about_activity(tmp_path):
+def test_without_a_probe_there_are_no_scores_of_activity(tmp_path):
     watch, x = fw.FilterWatch(tmp_path), inputs()
-    small_network().fit(x, np.arange(70) % 3, callbacks=[watch], verbose=0)
+    network().fit(x, np.arange(70) % 3, callbacks=[watch], verbose=0)
     assert {"apoz", "dead_units", "saturated_units"}.isdisjoint(watch.history[-1]["hidden"])
 
 
-def test_a_probe_that_does_not_fit_costs_the_activity_only(tmp_path):
+def test_a_probe_that_does_not_fit_costs_the_scores_of_activity_only(tmp_path):
     watch, x = fw.FilterWatch(tmp_path, probe=inputs((5, 5, 1))), inputs()
-    with pytest.warns(UserWarning, match="could not probe the units: what they do is missing"):
-        small_network().fit(x, np.arange(70) % 3, epochs=2, callbacks=[watch], verbose=0)
+    with pytest.warns(UserWarning, match="probe"):
+        network().fit(x, np.arange(70) % 3, epochs=2, callbacks=[watch], verbose=0)
     assert [scores.step for scores in watch.history] == [0, 1, 2]
     assert "noise" in watch.history[-1]["conv"]

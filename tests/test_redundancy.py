@@ -5,7 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics import redundancy, similarity
+from keras_filterwatch.kernels import Kernel
+from keras_filterwatch.metrics import KernelFacts, redundancy
+from keras_filterwatch.metrics.similarity import filter_similarity
 
 WINDOWS = [(3, 3, 2), (5, 5, 2), (7, 7, 2), (5, 3, 2), (9, 2), (3, 3, 3, 2), (16,)]
 SQUARE = {
@@ -37,11 +39,17 @@ def planted(shape, change, filters=12):
 
 
 def measure(array):
-    return redundancy.measure(array)
+    """The numbers of a layer, and the values of its filters for the scores that have them."""
+    scores = redundancy.measure(KernelFacts(Kernel("layer", "", array)))
+    numbers = {name: score.number for name, score in scores.items()}
+    filters = {name: score.filters for name, score in scores.items()}
+    return numbers, {name: values for name, values in filters.items() if values is not None}
 
 
-def found(array):
-    return {k: np.flatnonzero(each == 1).tolist() for k, each in measure(array)[1].items()}
+def copies(array):
+    """Which filters have a copy, for each kind of copy."""
+    filters = measure(array)[1]
+    return {name: np.flatnonzero(values == 1).tolist() for name, values in filters.items()}
 
 
 def none_but(shape, **pairs):
@@ -57,7 +65,7 @@ def singular_numbers(matrix):
 
 
 def test_ranks_of_a_diagonal_matrix():  # SCIENCE 5
-    ranks = redundancy.ranks(similarity.compare(np.diag([4.0, 3.0, 2.0, 1.0])))
+    ranks = redundancy.ranks(filter_similarity(np.diag([4.0, 3.0, 2.0, 1.0])))
     assert ranks["effective_rank"] == pytest.approx(3.5961, abs=5e-5)
     assert ranks["stable_rank"] == pytest.approx(1.8750, abs=5e-5)
 
@@ -67,7 +75,7 @@ def test_ranks_are_those_of_the_singular_values(shape):
     random = np.random.default_rng(1)
     factors = [random.standard_normal(pair) for pair in pairwise(shape)]
     matrix = np.linalg.multi_dot(factors) if len(factors) > 1 else factors[0]
-    ranks = redundancy.ranks(similarity.compare(matrix))
+    ranks = redundancy.ranks(filter_similarity(matrix))
     assert tuple(ranks.values()) == pytest.approx(singular_numbers(matrix), rel=1e-6)
 
 
@@ -102,25 +110,25 @@ def test_poses_are_the_symmetries_of_the_window(window, order):  # orders of the
 @pytest.mark.parametrize("shape", WINDOWS, ids=str)
 def test_a_scaled_copy_is_a_duplicate_or_inverted_and_nothing_else(shape, scale, name):
     array = planted(shape, lambda window: scale * window)
-    assert found(array) == none_but(shape, **{name: [2, 9]})
+    assert copies(array) == none_but(shape, **{name: [2, 9]})
 
 
 def test_a_copy_of_a_filter_that_is_its_own_mirror_image_is_a_duplicate_and_not_rotated():
     array = planted((3, 3, 2), lambda window: window)
     array[..., [2, 9]] += np.flip(array[..., [2, 9]], 0)
-    assert found(array) == none_but((3, 3, 2), duplicates=[2, 9])
+    assert copies(array) == none_but((3, 3, 2), duplicates=[2, 9])
 
 
 @pytest.mark.parametrize("name", TURNED)
 def test_a_turned_or_mirrored_copy_is_rotated_and_nothing_else(name):
     shape, turn = TURNED[name]
-    assert found(planted(shape, turn)) == none_but(shape, rotated=[2, 9])
+    assert copies(planted(shape, turn)) == none_but(shape, rotated=[2, 9])
 
 
 @pytest.mark.parametrize("name", SQUARE)
-def test_a_turned_copy_is_found_in_a_wide_layer_of_which_few_are_compared(name):
+def test_a_turned_copy_in_a_wide_layer_is_rotated_although_few_filters_are_turned(name):
     shape = (3, 3, 128)
-    assert found(planted(shape, SQUARE[name], filters=64)) == none_but(shape, rotated=[2, 9])
+    assert copies(planted(shape, SQUARE[name], filters=64)) == none_but(shape, rotated=[2, 9])
 
 
 @pytest.mark.parametrize("shape", [*WINDOWS, (1, 1, 8), (3, 3, 128), (3,), (2,)], ids=str)
@@ -136,7 +144,9 @@ def test_filters_that_are_zero_or_not_finite_are_left_out():
     array = planted((3, 3, 2), lambda window: 2 * window)
     array[..., [0, 1]], array[..., 4] = 0, np.nan
     numbers, filters = measure(array)
-    assert all(np.flatnonzero(np.isnan(each)).tolist() == [0, 1, 4] for each in filters.values())
+    assert all(
+        np.flatnonzero(np.isnan(values)).tolist() == [0, 1, 4] for values in filters.values()
+    )
     assert numbers["duplicates"] == pytest.approx(2 / 9)
 
 
@@ -166,8 +176,28 @@ def test_of_more_than_512_filters_every_second_or_third_is_compared():
 def test_chance_makes_copies_in_at_most_a_twentieth_of_layers(shape, layers, draw):
     random = np.random.default_rng(6)
     layer = {"normal": random.standard_normal, "uniform": lambda s: random.uniform(-1, 1, s)}
-    hits = sum(any(found(layer[draw](shape)).values()) for _ in range(layers))
+    hits = sum(any(copies(layer[draw](shape)).values()) for _ in range(layers))
     assert hits <= 0.05 * layers
+
+
+@pytest.mark.parametrize(("cosine", "is_copy"), [(0.901, True), (0.899, False)])
+@pytest.mark.parametrize(("sign", "name"), [(1, "duplicates"), (-1, "inverted")])
+def test_a_copy_in_wide_filters_has_a_cosine_above_nine_tenths(sign, name, cosine, is_copy):
+    basis, _ = np.linalg.qr(np.random.default_rng(7).standard_normal((288, 3)))
+    copy = sign * (cosine * basis[:, 0] + np.sqrt(1 - cosine**2) * basis[:, 1])
+    array = np.stack([basis[:, 0], copy, basis[:, 2]], axis=-1).reshape(3, 3, 32, 3)
+    expected = [0, 1] if is_copy else []
+    assert copies(array) == none_but((3, 3, 32), **{name: expected})
+
+
+@pytest.mark.parametrize("factor", [1.001, 0.999])
+def test_a_copy_in_narrow_filters_has_a_cosine_that_chance_reaches_in_3_of_100_layers(factor):
+    # 3 filters of 4 weights, 2 signs, no other pose: .958
+    cosine = factor * redundancy.chance_cosine(4, 3, 2, 0.03)
+    basis = np.eye(4)
+    copy = cosine * basis[:, 0] + np.sqrt(1 - cosine**2) * basis[:, 1]
+    array = np.stack([basis[:, 0], copy, basis[:, 2]], axis=-1)
+    assert copies(array)["duplicates"] == ([0, 1] if factor > 1 else [])
 
 
 def of_length_1(array):
@@ -185,8 +215,8 @@ def test_no_pose_is_more_alike_than_the_bound_that_rules_filters_out(shape):
     order, flips = turns[-1]
     random[..., 1] = np.flip(random[..., 0].transpose(*order, len(spatial)), flips)  # a copy
     flat = of_length_1(random)
-    compared = similarity.compare(random)
-    bound = redundancy._highest_cosines(compared, shape, {order for order, _ in turns})
+    similarity = filter_similarity(random)
+    bound = redundancy._highest_cosines(similarity, shape, {order for order, _ in turns})
     for order, flips in turns:
         turned = np.flip(random.transpose(*order, len(spatial), len(shape)), flips)
         cosines = of_length_1(turned).T @ flat
@@ -195,6 +225,6 @@ def test_no_pose_is_more_alike_than_the_bound_that_rules_filters_out(shape):
 
 
 def test_the_bound_rules_out_wide_random_filters():
-    compared = similarity.compare(np.random.default_rng(0).uniform(-1, 1, (3, 3, 128, 64)))
+    similarity = filter_similarity(np.random.default_rng(0).uniform(-1, 1, (3, 3, 128, 64)))
     orders = {order for order, _ in redundancy.poses((3, 3))}
-    assert redundancy._highest_cosines(compared, (3, 3, 128), orders).max() < 0.9
+    assert redundancy._highest_cosines(similarity, (3, 3, 128), orders).max() < 0.9

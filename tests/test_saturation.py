@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_filterwatch.metrics import saturation
+from keras_filterwatch.kernels import Kernel
+from keras_filterwatch.metrics import KernelFacts, saturation
 
 SHAPES = [(3, 3, 4, 8), (5, 2, 16), (32, 10), (3, 3, 128, 512)]  # the last is read in blocks
 
@@ -77,22 +78,48 @@ def test_a_constraint_to_one_side_has_one_rail():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_free_weights_have_none_at_the_rail(shape):
+def test_free_weights_are_not_at_the_rail(shape):
     for array in (normal(shape), np.random.default_rng(1).uniform(-0.1, 0.1, shape)):
         layer, filters = saturation.rail(array)
         assert layer == 0
         assert not filters.any()
 
 
-def test_what_another_constraint_holds_is_at_the_rail():
-    held = np.array([0.0, 0.5, 1.0, 0.0])
-    layer, filters = saturation.rail(normal((3, 3, 2, 4)), held)
-    assert filters.tolist() == held.tolist()
+def test_weights_that_another_constraint_keeps_from_growing_are_at_the_rail():
+    constrained = np.array([0.0, 0.5, 1.0, 0.0])
+    layer, filters = saturation.rail(normal((3, 3, 2, 4)), constrained)
+    assert filters.tolist() == constrained.tolist()
     assert layer == pytest.approx(0.375)
 
 
-def test_what_two_constraints_hold_counts_once():
+def test_a_layer_has_coverage_and_the_rail_of_its_finite_filters():
+    array = np.clip(normal((3, 3, 2, 4)), -1, 1)
+    array[0, 0, 0, 1] = np.nan
+    constrained = np.array([0.0, 1.0, 1.0, 0.0])
+    kernel = Kernel("layer", "", array, constrained_share=constrained)
+    scores = saturation.measure(KernelFacts(kernel))
+    others = [0, 2, 3]
+    layer, filters = saturation.rail(array[..., others], constrained[others])
+    assert scores["rail"].number == layer
+    assert scores["rail"].filters[others].tolist() == filters.tolist()
+    assert np.isnan(scores["rail"].filters[1])
+    assert scores["coverage"] == (saturation.coverage(array[..., others]), None)
+
+
+def test_weights_that_two_constraints_keep_from_growing_count_once():
     array = np.array([[1.0, 1.0], [1.0, 0.3], [0.2, 0.1], [0.0, -1.0]])  # clipped: .5 and .5
     array[-1, 0] = -1.0  # .75 and .5
     _, filters = saturation.rail(np.clip(array, -1, 1), np.array([0.25, 1.0]))
     assert filters.tolist() == [0.75, 1.0]
+
+
+def test_the_only_filter_of_a_layer_has_a_rail():
+    layer, filters = saturation.rail(np.array([[1.0], [1.0], [0.5], [-1.0]]))
+    assert (layer, filters.tolist()) == (0.5, [0.5])
+
+
+def test_large_clipped_weights_are_at_the_rail_within_a_millionth_of_the_range():
+    array = normal((100, 4))
+    array[0] = 10
+    array[1:6, 0], array[1:6, 1] = 10 - 1e-6, 10 - 1e-4  # the range is about 13
+    assert saturation.rail(array)[1] == pytest.approx([0.06, 0.01, 0.01, 0.01])

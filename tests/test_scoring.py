@@ -1,11 +1,14 @@
 """Snapshot in, scores out."""
 
+import threading
+import warnings
+
 import numpy as np
 import pytest
 
 import keras_filterwatch as fw
-from keras_filterwatch.metrics import activity
-from keras_filterwatch.scores import MEASURES
+from keras_filterwatch.metrics import DESCRIPTIONS, activity
+from keras_filterwatch.scoring import full_scores, quick_scores
 
 
 def noise_kernel(shape=(3, 3, 16, 32), seed=0):
@@ -30,12 +33,13 @@ def test_what_is_undefined_is_absent():
     assert "noise" not in dense.filters
 
 
-def test_every_number_is_documented():
+def test_every_score_has_a_description():
     now = snapshot(noise_kernel((3, 3, 3, 32)))  # a 3x3 kernel of three channels has them all
     units = np.ones(32)
     outputs = activity.Outputs(4, units, units, units, (-1.0, 1.0), units)
     scores = fw.score(now, first=now, previous=now, outputs={"conv": outputs})["conv"]
-    assert set(scores) == set(MEASURES)
+    assert set(scores) | set(scores.filters) == set(DESCRIPTIONS)
+    assert set(DESCRIPTIONS) - set(scores) == {"orientation", "labels"}  # of filters only
 
 
 def test_update_is_measured_from_the_previous_and_rotation_from_the_first():
@@ -75,114 +79,198 @@ def test_filters_that_diverged_are_left_out_of_the_layer_and_nan_themselves():
     assert layer.verdict == "undetermined"
 
 
-def test_filter_noise_is_the_mean_over_layers_that_have_one():
-    scores = fw.score({"a": noise_kernel(), "b": noise_kernel(seed=1), "c": noise_kernel((9, 4))})
-    assert scores.filter_noise == pytest.approx((scores["a"]["noise"] + scores["b"]["noise"]) / 2)
+def test_quick_scores_are_those_that_training_waits_for():
+    now = snapshot(noise_kernel((3, 3, 3, 32)))
+    units = np.ones(32)
+    outputs = {"conv": activity.Outputs(4, units, units, units, (-1.0, 1.0), units)}
+    quick = quick_scores(now, previous=now, epoch=7, outputs=outputs, logs={"loss": 0.5})
+    noise = {"noise", "geary_c", "noise_z", "slices", "dc"}
+    of_units = {"apoz", "dead_units", "saturated_units", "activation_mean", "activation_std"}
+    assert set(quick["conv"]) == noise | {"norm", "dead", "update"} | of_units
+    assert quick["conv"].verdict == "undetermined"
+    assert (quick.epoch, quick.logs) == (7, {"loss": 0.5})
 
 
-def test_dead_filters_are_those_of_the_units_where_they_are_known():
-    few = np.ones((3, 3, 1, 4))
-    zeros = np.array([10, 10, 3, 0])  # of ten outputs
-    outputs = {"few": activity.Outputs(10, zeros, np.ones(4), np.ones(4))}
-    scores = fw.score({"few": few, "many": np.ones((3, 12))}, outputs=outputs)
-    assert scores.dead_filters == pytest.approx(2 / 16)
+def test_full_scores_add_to_the_quick_ones_and_leave_them_as_they_are():
+    now = snapshot(noise_kernel())
+    quick = quick_scores(now)
+    before = dict(quick["conv"])
+    full, failures = full_scores(quick, now, now, {})
+    assert dict(quick["conv"]) == before
+    assert before.items() < dict(full["conv"]).items()
+    assert full["conv"]["rotation"] == pytest.approx(0, abs=1e-7)
+    assert not failures
 
 
-def test_dead_filters_is_the_share_over_all_filters():
-    few = np.ones((3, 3, 1, 4))
-    few[..., 0] = 0
-    assert fw.score({"few": few, "many": np.ones((3, 12))}).dead_filters == pytest.approx(1 / 16)
+def test_full_scores_of_a_copy_are_those_of_the_weights():
+    array = noise_kernel()
+    now = snapshot(array)
+    expected = fw.score(now)["conv"]
+    quick, copy = quick_scores(now), now.copied()
+    array[:] = 0
+    assert dict(full_scores(quick, copy, None, {})[0]["conv"]) == dict(expected)
 
 
-def test_an_own_metric_may_return_a_number_or_one_per_filter():
+HUGE, TINY = np.float32(3e38), np.float32(1e-44)  # near the ends of what float32 can represent
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 8), (3, 3, 96, 128), (9, 3, 4), (64, 10), (300, 300)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, HUGE, TINY, 0, 1])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_no_value_makes_a_score_warn(shape, value, everywhere):
+    array = np.full(shape, value, "float32") if everywhere else noise_kernel(shape)
+    array[..., 0] = value
+    now = snapshot(array, gain=np.linspace(0, 2, shape[-1]))
+    zeros = np.zeros(shape[-1])
+    outputs = {"conv": activity.Outputs(0, zeros, zeros, zeros, (0.0, 1.0), zeros)}
+    with warnings.catch_warnings(), np.errstate(all="warn"):
+        warnings.simplefilter("error")
+        scores = fw.score(now, first=now, previous=now, outputs=outputs)
+    assert all(np.isfinite(number) for number in scores["conv"].values())
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (4, 0), (3, 3, 0, 4), (3, 3, 4, 0), (0, 3, 2, 2)])
+def test_an_empty_kernel_makes_no_score_warn(shape):
+    now = snapshot(np.zeros(shape, "float32"))
+    with warnings.catch_warnings(), np.errstate(all="warn"):
+        warnings.simplefilter("error")
+        scores = fw.score(now, first=now, previous=now, metrics={"sum": np.sum})
+    assert scores["conv"]["sum"] == 0
+
+
+def test_a_users_metric_may_return_a_number_or_one_per_filter():
     metrics = {
         "peak": lambda array: np.abs(array).max(),
         "mean": lambda array: array.mean(axis=(0, 1, 2)),
+        "positive": lambda array: [bool(weight > 0) for weight in array[0, 0, 0]],
     }
     array = noise_kernel()
     layer = fw.score({"conv": array}, metrics=metrics)["conv"]
     assert layer["peak"] == pytest.approx(np.abs(array).max())
+    assert "peak" not in layer.filters
     assert layer.filters["mean"] == pytest.approx(array.mean(axis=(0, 1, 2)))
     assert layer["mean"] == pytest.approx(array.mean())
+    assert layer["positive"] == pytest.approx((array[0, 0, 0] > 0).mean())
 
 
-def test_an_own_metric_of_a_wrong_shape_is_named():
-    with pytest.raises(ValueError, match=r"metric 'odd' returned shape \(3,\) for kernel 'conv'"):
-        fw.score({"conv": noise_kernel()}, metrics={"odd": lambda array: np.zeros(3)})
-
-
-def test_a_name_that_is_not_there_is_answered_with_the_nearest():
-    scores = fw.score({"conv2d": noise_kernel(), "head": noise_kernel((64, 10))})
-    with pytest.raises(KeyError, match="no kernel is called 'conv'; did you mean 'conv2d'"):
-        scores["conv"]
-    with pytest.raises(KeyError, match="no score 'noise': unknown, or undefined here; there are"):
-        scores["head"]["noise"]
-    assert scores["head"].get("noise") is None
-
-
-def test_many_layers_of_one_reason_are_counted():
-    kernel = fw.Kernel("conv", "Conv2D", noise_kernel())
-    norms = {f"norm{i}": "no kernel" for i in range(30)}
-    scores = fw.score(fw.Snapshot(0, (kernel,), norms))
-    assert str(scores).endswith("norm6, norm7 and 22 more (no kernel)")
-    assert len(scores.skipped) == 30
-
-
-def test_scores_print_as_a_table_with_what_is_not_watched():
-    watched = fw.Snapshot(3, (fw.Kernel("conv", "Conv2D", noise_kernel()),), {"bn": "no kernel"})
-    scores = fw.score(watched)
-    header, _, row, skipped = str(scores).splitlines()
-    columns = dict(zip(header.split(), row.split(), strict=True))
-    assert columns["layer"] == "conv"
-    assert columns["kernel"] == "3x3x16x32"
-    assert columns["noise"] == f"{scores['conv']['noise']:.3g}"
-    assert columns["verdict"] == "untrained"
-    assert skipped == "not watched: bn (no kernel)"
+@pytest.mark.parametrize("result", [np.nan, np.inf])
+def test_a_users_metric_that_is_not_finite_is_undefined(result):
+    layer = fw.score({"conv": noise_kernel()}, metrics={"odd": lambda array: result})["conv"]
+    assert "odd" not in layer
 
 
 @pytest.mark.parametrize(
-    ("array", "message"),
+    ("result", "message"),
     [
-        (np.zeros(3), r"kernel 'x' has shape \(3,\): a kernel needs at least the axes"),
-        (np.zeros((3, 3), complex), "kernel 'x' has dtype complex128: real numbers are needed"),
-        (np.array([["a", "b"]]), "kernel 'x' has dtype <U1: real numbers are needed"),
+        (np.zeros(3), r"returned ndarray of shape \(3,\) and dtype float64; a number, or one per"),
+        (np.zeros((1, 32)), r"returned ndarray of shape \(1, 32\)"),
+        (None, "returned NoneType"),
+        ("0.5", "returned str"),
+        (1j, "returned complex"),
+        ([None] * 32, "returned list"),
+        (["0.5"] * 32, "returned list"),
+        ({"a": 1}, "returned dict"),
+        ([1, [2, 3]], "inhomogeneous shape"),
     ],
+    ids=repr,
 )
-def test_what_is_no_kernel_is_refused_with_the_reason(array, message):
-    with pytest.raises(ValueError, match=message):
-        fw.score({"x": array})
+def test_a_users_metric_that_returns_no_numbers_is_named(result, message):
+    with pytest.raises(ValueError, match=f"metric 'odd' failed on kernel 'conv': .*{message}"):
+        fw.score({"conv": noise_kernel()}, metrics={"odd": lambda array: result})
 
 
-def test_a_gain_of_the_wrong_size_is_refused():
-    with pytest.raises(ValueError, match="has 32 filters, its gain has shape"):
-        fw.Kernel("conv", "", noise_kernel(), gain=np.ones(3))
+def test_an_error_of_a_users_metric_is_the_cause_of_that_of_score():
+    error = ZeroDivisionError("nothing to divide by")
+
+    def broken(array):
+        raise error
+
+    with pytest.raises(ValueError, match="'broken' failed on kernel 'conv': Zero") as raised:
+        fw.score({"conv": noise_kernel()}, metrics={"broken": broken})
+    assert raised.value.__cause__ is error
 
 
-def test_kernels_of_one_name_are_refused():
-    kernel = fw.Kernel("conv", "", noise_kernel())
-    with pytest.raises(ValueError, match="these came more than once \\['conv'\\]"):
-        fw.Snapshot(0, (kernel, kernel))
+def test_failures_of_users_metrics_are_data_of_full_scores():
+    def fragile(array):
+        if array.ndim == 2:
+            raise ArithmeticError
+        return 1
+
+    kernels = [fw.Kernel(n, "", noise_kernel(s)) for n, s in (("a", (3, 3, 1, 4)), ("b", (5, 4)))]
+    both = fw.Snapshot(0, tuple(kernels))
+    metrics = {"fragile": fragile, "none": lambda array: None}
+    scores, failures = full_scores(quick_scores(both), both, None, metrics)
+    assert [(f.metric, f.kernel, type(f.error)) for f in failures] == [
+        ("none", "a", TypeError),
+        ("fragile", "b", ArithmeticError),
+        ("none", "b", TypeError),
+    ]
+    assert scores["a"]["fragile"] == 1
+    assert "fragile" not in scores["b"]
+    assert "effective_rank" in scores["b"]
 
 
-def test_a_kernel_is_a_view_that_cannot_be_written_to():
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_an_interruption_of_a_users_metric_passes(interruption):
+    def interrupted(array):
+        raise interruption
+
+    with pytest.raises(interruption):
+        fw.score({"conv": noise_kernel()}, metrics={"interrupted": interrupted})
+
+
+def test_users_metrics_cannot_change_the_weights():
     array = noise_kernel()
-    kernel = fw.Kernel("conv", "", array)
-    assert np.shares_memory(kernel.array, array)
+
+    def greedy(kernel):
+        kernel.flags.writeable = True
+        kernel[:] = 0
+        return 0
+
+    fw.score({"conv": array}, metrics={"greedy": greedy})
+    np.testing.assert_array_equal(array, noise_kernel())
     with pytest.raises(ValueError, match="read-only"):
-        kernel.array[0] = 0
-    array[0] = 0  # its owner still may
+        fw.score({"conv": array}, metrics={"careless": lambda kernel: kernel.sort()})
 
 
-def test_a_copied_snapshot_stays_as_it_was():
-    array = noise_kernel()
-    copy = snapshot(array).copied()
+def test_an_array_that_a_users_metric_keeps_stays_as_it_was():
+    array, kept = noise_kernel(), []
+
+    def keeps(kernel):
+        kept.append(kernel)
+        return 0
+
+    fw.score({"conv": array}, metrics={"keeps": keeps, "too": keeps})
     array[:] = 0
-    assert copy.kernels[0].array.any()
+    np.testing.assert_array_equal(kept[0], noise_kernel())
+    assert kept[0] is kept[1]  # the metrics of a kernel share one copy
 
 
-def test_a_metric_that_returns_a_part_of_the_kernel_is_kept_as_it_was():
+def test_a_part_of_the_kernel_that_a_users_metric_returns_is_copied():
+    parts = []
+
+    def corner(kernel):
+        kernel.flags.writeable = True
+        parts.append(kernel[0, 0, 0])
+        return parts[0]
+
     array = np.random.default_rng(0).standard_normal((3, 3, 2, 4))
-    scores = fw.score({"conv": array}, metrics={"corner": lambda kernel: kernel[0, 0, 0]})["conv"]
-    before = array[0, 0, 0].copy()
-    array[:] = 0
-    assert scores.filters["corner"].tolist() == before.tolist()
+    scores = fw.score({"conv": array}, metrics={"corner": corner})["conv"]
+    parts[0][:] = 0
+    assert scores.filters["corner"].tolist() == array[0, 0, 0].tolist()
+
+
+def test_scores_of_two_threads_do_not_disturb_each_other():
+    arrays = [noise_kernel(seed=seed) for seed in range(8)]
+    results = {}
+
+    def run(number):
+        results[number] = fw.score({"conv": arrays[number]})["conv"]
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, array in enumerate(arrays):
+        assert dict(results[number]) == dict(fw.score({"conv": array})["conv"])

@@ -3,18 +3,15 @@
 import json
 import platform
 import re
-import signal
-import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 from PIL import Image
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 from tensorboard.util import tensor_util
@@ -23,6 +20,10 @@ from viewer import ask, read, serving
 import keras_filterwatch as fw
 from keras_filterwatch.metrics import activity
 from keras_filterwatch.writers import tensorboard
+
+
+def report(scores, pictures=None, alarms=()):
+    return fw.Report(scores, pictures or {}, alarms, fw.diagnose([scores], alarms))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_tags_are_measure_place_and_layer(run):
         for layer, scores in watch.history[-1].items()
         for measure in scores
     }
-    pictures = {"kernels/00_first", "kernels/01_second", "film/00_first"}
+    pictures = {"filters/00_first", "filters/01_second", "film_strip/00_first"}
     histograms = {f"norm_per_filter/{place}" for place in places.values()}
     histograms |= {"noise_per_filter/00_first", "noise_per_filter/01_second"}
     others = {"alarms", "alarm_count", CONFIG_SUMMARY_TAG}
@@ -76,29 +77,20 @@ def test_scalars_equal_the_history(run):
 def test_steps_are_the_initial_state_and_each_epoch(run):
     directory, _, _ = run
     read_back = read(directory / "filterwatch")
-    for tag in ("noise/00_first", "kernels/00_first", "alarm_count"):
+    for tag in ("noise/00_first", "filters/00_first", "alarm_count"):
         assert [step for step, _ in read_back[tag]] == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_the_last_picture_is_that_of_the_last_weights(run):
     directory, watch, model = run
-    width, height, png = read(directory / "filterwatch")["kernels/00_first"][-1][1]
+    width, height, png = read(directory / "filterwatch")["filters/00_first"][-1][1]
     drawn = fw.draw.filters(model, "first", step=6, scores=watch.history[-1])
     assert (int(width), int(height)) == drawn.size
     assert drawn.width <= 2000
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png)).convert("RGB")), drawn)
 
 
-def test_a_written_picture_has_every_pixel_of_the_drawn_one():
-    drawn = fw.draw.filters({"c": np.random.default_rng(0).standard_normal((3, 3, 8, 16))})
-    width, height, png = tensorboard.picture("kernels/00_c", drawn).tensor.string_val
-    written = Image.open(BytesIO(png))
-    assert (int(width), int(height)) == drawn.size
-    assert written.mode == "P"  # a palette: a third of the bytes
-    np.testing.assert_array_equal(np.asarray(written.convert("RGB")), np.asarray(drawn))
-
-
-def test_alarms_are_counted_and_told_in_full(run):
+def test_alarms_are_counted_and_written_in_full(run):
     directory, watch, _ = run
     read_back = read(directory / "filterwatch")
     assert [int(count) for _, count in read_back["alarm_count"]] == [0, 0, 0, 0, 0, 5, 5]
@@ -151,8 +143,8 @@ def test_each_chart_matches_the_curves_of_its_measure_and_no_others(run):
 def test_charts_of_metrics_of_ones_own_survive_characters_of_regular_expressions():
     metrics = {"l1+l2 (x)": np.max, "l.": np.max, "lx": np.max}
     scores = fw.score({"a[0]+(b|c)": np.ones((3, 3, 1, 2)), "norm/lx": np.eye(3)}, metrics=metrics)
-    tags = [value.tag for value in tensorboard.values(scores, {}, [], fw.diagnose([scores], []))]
-    (layout,) = tensorboard.layout(scores).tensor.string_val
+    tags = [content.tag for content in tensorboard.report_contents(report(scores))]
+    (layout,) = tensorboard.chart_page(scores).encoded().tensor.string_val
     charts = charts_of(layout)["Metrics of your own"]
     assert {
         name: [tag for tag in tags if re.match(chart, tag)] for name, chart in charts.items()
@@ -162,22 +154,8 @@ def test_charts_of_metrics_of_ones_own_survive_characters_of_regular_expressions
 def test_units_have_charts_where_inputs_showed_what_they_do():
     units = activity.Outputs(2, np.array([2, 0]), np.array([0.0, 3.0]), np.array([0.0, 5.0]))
     scores = fw.score({"a": np.eye(2)}, outputs={"a": units})
-    (layout,) = tensorboard.layout(scores).tensor.string_val
+    (layout,) = tensorboard.chart_page(scores).encoded().tensor.string_val
     assert [*charts_of(layout)["Units"]] == ["zeros in the outputs", "dead units"]
-
-
-def test_a_histogram_counts_each_value_once():
-    numbers = np.repeat(np.arange(20), 3) + 0.5  # 20 buckets from .5 to 19.5, the last one closed
-    buckets = tensor_util.make_ndarray(tensorboard.histogram("a", numbers).tensor)
-    np.testing.assert_allclose(buckets[:, 0], 0.5 + 0.95 * np.arange(20))
-    np.testing.assert_allclose(buckets[:, 1], 0.5 + 0.95 * np.arange(1, 21))
-    np.testing.assert_array_equal(buckets[:, 2], np.full(20, 3))
-
-
-@pytest.mark.parametrize("numbers", [[2.0, 2.0, 2.0], [2.0, 2.0, np.nextafter(2, 3)]])
-def test_a_histogram_of_values_as_good_as_equal_has_one_bucket(numbers):
-    buckets = tensor_util.make_ndarray(tensorboard.histogram("a", np.array(numbers)).tensor)
-    np.testing.assert_array_equal(buckets, [[min(numbers), max(numbers), 3]])
 
 
 @pytest.mark.parametrize("measure", ["noise", "norm"])
@@ -193,7 +171,7 @@ def test_histograms_hold_every_filter_at_every_step(run, measure):
 
 def histograms_of(kernel):
     scores = fw.score({"a": kernel})
-    values = tensorboard.values(scores, {}, [], fw.diagnose([scores], []))
+    values = [content.encoded() for content in tensorboard.report_contents(report(scores))]
     return {v.tag: tensor_util.make_ndarray(v.tensor) for v in values if "_per_filter/" in v.tag}
 
 
@@ -230,11 +208,11 @@ def test_tensorboard_serves_curves_pictures_and_alarms(run, server):
     assert "1 is noise" in tags["noise/00_first"]["description"]
 
     pictures = json.loads(
-        ask(server, "images/images", run="filterwatch", tag="kernels/00_first", sample=0)
+        ask(server, "images/images", run="filterwatch", tag="filters/00_first", sample=0)
     )
     assert [picture["step"] for picture in pictures] == list(range(7))
     last = ask(server, f"images/individualImage?{pictures[-1]['query']}&")
-    assert last == read(directory / "filterwatch")["kernels/00_first"][-1][1][2]
+    assert last == read(directory / "filterwatch")["filters/00_first"][-1][1][2]
 
     layout = json.loads(ask(server, "custom_scalars/layout"))
     assert [category["title"] for category in layout["category"]] == ["Filters", "Alarms"]
@@ -247,76 +225,8 @@ def test_tensorboard_serves_curves_pictures_and_alarms(run, server):
     )
     assert [sum(bucket[2] for bucket in point[2]) for point in norms] == [3] * 7
 
-    story = json.loads(ask(server, "text/text", run="filterwatch", tag="alarms"))
-    assert "<td>noisy</td>" in story[-1]["text"]
-
-
-def scalars_of(directory):
-    (path,) = Path(directory).iterdir()
-    return [
-        (event.step, value.tag)
-        for event in EventFileLoader(str(path)).Load()
-        for value in event.summary.value
-    ]
-
-
-def test_a_killed_process_loses_no_step_that_it_had_written(tmp_path):
-    script = """
-import sys
-import threading
-from keras_filterwatch.writers import tensorboard
-events = tensorboard.EventFile(sys.argv[1])
-for step in range(10**9):
-    events.write(step, [tensorboard.scalar(f"a/{i}", step) for i in range(20)])
-    print(step, flush=True)
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
-            if int(line) >= 50:
-                break
-        process.send_signal(signal.SIGKILL)
-    steps = [step for step, tag in scalars_of(tmp_path) if tag == "a/19"]
-    assert steps[:51] == list(range(51))
-
-
-def test_a_full_disk_costs_the_steps_that_did_not_fit_and_nothing_else(tmp_path):
-    script = """
-import resource, signal, sys
-from keras_filterwatch.writers import tensorboard
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
-events = tensorboard.EventFile(sys.argv[1])
-def write(step, count):
-    events.write(step, [tensorboard.scalar(f"a/{i}", step) for i in range(count)])
-write(0, 10)
-try:
-    write(1, 1000)
-except OSError:
-    print("no room")
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-write(2, 10)
-"""
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True).stdout == "no room\n"
-    assert scalars_of(tmp_path) == [(step, f"a/{i}") for step in (0, 2) for i in range(10)]
-
-
-def test_a_disk_without_room_for_a_first_record_leaves_no_empty_file(tmp_path):
-    script = """
-import resource, signal, sys
-from keras_filterwatch.writers import tensorboard
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
-try:
-    tensorboard.EventFile(sys.argv[1])
-except OSError:
-    print("no room")
-"""
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True).stdout == "no room\n"
-    assert not list(tmp_path.iterdir())
+    alarms = json.loads(ask(server, "text/text", run="filterwatch", tag="alarms"))
+    assert "<td>noisy</td>" in alarms[-1]["text"]
 
 
 def test_without_pictures_there_are_numbers_only(tmp_path):
@@ -325,22 +235,53 @@ def test_without_pictures_there_are_numbers_only(tmp_path):
     x, y = np.zeros((8, 12, 12, 3)), np.zeros((8, 256))
     model.fit(x, y, callbacks=[fw.FilterWatch(tmp_path, images=False)], verbose=0)
     groups = {tag.split("/")[0] for tag in read(tmp_path / "filterwatch")}
-    assert "kernels" not in groups
+    assert "filters" not in groups
     assert {"noise", "dead", "alarm_count"} <= groups
 
 
-def test_an_emptied_directory_is_written_to_again(tmp_path):
-    events = tensorboard.EventFile(tmp_path)
-    events.write(0, [tensorboard.scalar("a", 0)])
-    for path in tmp_path.iterdir():
-        path.unlink()
-    events.write(1, [tensorboard.scalar("a", 1)])
-    assert scalars_of(tmp_path) == [(1, "a")]
+def hostile_alarm():
+    return fw.Alarm(
+        "a|b", "![x](http://example.org/p.png)", 3, 1.0, 0.0, (), "two\nlines </td> | and a bar"
+    )
 
 
 def test_text_of_alarms_survives_characters_of_tables():
-    alarm = fw.Alarm("mine", "a|b", 3, 1.0, 0.0, (), "two\nlines | and a bar")
-    scores = fw.score({})
-    (*_, told) = tensorboard.values(scores, {}, [alarm], fw.diagnose([scores], [alarm]))
-    row = told.tensor.string_val[0].decode().splitlines()[-1]
-    assert row == r"| 3 | mine | a\|b | two lines \| and a bar |"
+    scores, alarm = fw.score({}), hostile_alarm()
+    (*_, text) = tensorboard.report_contents(report(replace(scores, step=3), alarms=(alarm,)))
+    assert text.markdown.splitlines()[-1] == (
+        "| 3 | a\\|b | !\\[x\\](http://example.org/p.png) | two lines &lt;/td&gt; \\| and a bar |"
+    )
+
+
+def test_one_value_that_cannot_be_encoded_costs_that_value_only(tmp_path):
+    scores = fw.score({"conv": np.eye(3)})
+    pictures = {("filters", "conv"): "no image"}
+    problems = []
+    writer = tensorboard.TensorBoard(tmp_path, lambda *problem: problems.append(problem))
+    writer.write(report(scores, pictures))
+    writer.close()
+    assert {"norm/00_conv", "dead/00_conv", "alarm_count", "alarms"} <= set(read(tmp_path))
+    ((_, consequence, reason),) = problems
+    assert consequence == "This value is missing"
+    assert reason.startswith("filters/00_conv: AttributeError")
+
+
+@pytest.mark.parametrize("name", ["line\nbreak", "\x1b[31mred", "lone \ud800 surrogate", "a" * 300])
+def test_odd_names_of_layers_and_metrics_are_written(tmp_path, name):
+    scores = fw.score({name: np.eye(3)}, metrics={name: np.max})
+    writer = tensorboard.TensorBoard(tmp_path, lambda *problem: pytest.fail(str(problem)))
+    writer.write(report(scores))
+    writer.close()
+    assert len([tag for tag in read(tmp_path) if tag.startswith("norm/00_")]) == 1
+
+
+def test_steps_after_interference_go_to_a_new_file_and_a_warning_says_so(tmp_path):
+    writer = tensorboard.TensorBoard(tmp_path)
+    writer.write(report(fw.score({"conv": np.eye(3)})))
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    with pytest.warns(UserWarning, match="the event file was removed.*A new event file is opened"):
+        writer.write(report(replace(fw.score({"conv": np.eye(3)}), step=1)))
+    writer.close()
+    assert [step for step, _ in read(tmp_path)["norm/00_conv"]] == [1]
+    assert CONFIG_SUMMARY_TAG in read(tmp_path)

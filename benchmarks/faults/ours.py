@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_filterwatch.diagnosis import diagnose
-from keras_filterwatch.rules import Alarm, default_rules
+from keras_filterwatch.alarms import Alarm, Judgement, follow
+from keras_filterwatch.diagnosis import NO_FAULT, diagnose
+from keras_filterwatch.history import History
+from keras_filterwatch.rules import default_rules
 from keras_filterwatch.scores import Scores
 
 
@@ -25,21 +27,17 @@ class Verdict:
     first_right: int | None
 
 
-def judge(history: Sequence[Scores], true_cause: str | None) -> Verdict:
-    """Follows the rules through a history as the callback does: each speaks once about a layer."""
-    rules, alarms = default_rules(), []
+def judge(steps: Sequence[Scores], true_cause: str | None) -> Verdict:
+    """Follows the rules through a history, step by step as the callback does."""
+    history, rules, judgement = History(steps), default_rules(), Judgement()
     first = first_right = None
-    cause = "no fault found"
-    for seen in range(1, len(history) + 1):
-        known = {(alarm.rule, alarm.layer) for alarm in alarms}
-        for rule in rules:
-            new = [a for a in rule(history[:seen]) if (a.rule, a.layer) not in known]
-            alarms += new
-            known |= {(alarm.rule, alarm.layer) for alarm in new}
-        cause = diagnose(history[:seen], alarms).cause
-        epoch = history[seen - 1].epoch
-        if alarms and first is None:
-            first = epoch
-        if alarms and first_right is None and cause == true_cause:
-            first_right = epoch
-    return Verdict(tuple(alarms), cause, first, first_right)
+    cause = NO_FAULT
+    for end in range(1, len(history) + 1):
+        now = history[:end]
+        judgement = follow(rules, now, judgement.alarms)
+        cause = diagnose(now, judgement.alarms).cause
+        if judgement.alarms and first is None:
+            first = now[-1].epoch
+        if judgement.alarms and first_right is None and cause == true_cause:
+            first_right = now[-1].epoch
+    return Verdict(judgement.alarms, cause, first, first_right)

@@ -1,100 +1,178 @@
-"""Which pictures a look gets: names and layers in, what draws each of them out."""
+"""Which pictures a training gets: a table of pictures, and which layers each is drawn for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from keras_filterwatch import draw
-from keras_filterwatch.draw.film import Film
+from keras_filterwatch.draw.dense import reads_image
+from keras_filterwatch.draw.film_strip import FilmStrip
 from keras_filterwatch.kernels import Kernel, Snapshot
 from keras_filterwatch.scores import Scores
 
-NAMES = {
-    "kernels": "the filters of each layer",
-    "film": "the history of the first layer's filters",
-    "templates": "incoming weights of Dense units that read an image",
-    "paths": "for each class, its path template and strongest hidden units",
-    "components": "the principal components of each layer",
-    "activations": "what the filters return for the first probe inputs",
-    "favourites": "the patches of the probe inputs that excite each filter most",
-}
-USUAL = ("kernels", "film", "templates")
-NEED_PROBE = ("activations", "favourites")
-
-_SHEETS = 4  # layers, unless somebody chose them
-
-Task: TypeAlias = Callable[[], Image.Image]
-Drawing: TypeAlias = tuple[str, str, Task]  # name, layer and what draws it
-Pictures: TypeAlias = dict[tuple[str, str], Image.Image]  # by name and layer
+_MAX_LAYERS = 4  # layers that are drawn, unless the user names layers
 
 
-class Album:
-    """The pictures of a training.
+@dataclass(frozen=True)
+class StepData:
+    """What pictures are drawn from at one step.
 
-    Args:
-        names: the pictures wanted, of `NAMES`.
-        layers: the kernels with a window, in the network's order.
-        chosen: whether somebody chose them: then all are drawn, else the first, the last and two
-            between.
-        unit: what a step is: `"epoch"` or `"step"`.
+    Attributes:
+        snapshot: the kernels.
+        film_strip: the history of one layer, to which the picture `film_strip` adds this step.
+        step_unit: what a step is, `"epoch"` or `"step"`.
+        scores: those of the kernels; None for pictures that need a probe.
+        model: as it is at this step; None for pictures of kernels.
+        probe: inputs of the model; None for pictures of kernels.
     """
 
-    def __init__(self, names: Sequence[str], layers: list[str], chosen: bool, unit: str) -> None:
-        self.layers = (layers if chosen else _spread(layers, _SHEETS)) if names else []
-        self._names = names
-        self._unit = unit
-        self._film = Film()
+    snapshot: Snapshot
+    film_strip: FilmStrip
+    step_unit: str
+    scores: Scores | None = None
+    model: Any = None
+    probe: Any = None
+
+
+@dataclass(frozen=True)
+class CataloguedPicture:
+    """One picture that `FilterWatch(images=[...])` can draw.
+
+    Attributes:
+        description: what it shows, in a line.
+        draw: draws it for one kernel.
+        is_drawn_for: tells which kernels it can be drawn for, of those with a window.
+        first_layer_only: True if it is drawn for the first such kernel only.
+        needs_probe: True if it asks the model for its outputs for probe inputs.
+        default: True if it is drawn where the user names no pictures.
+    """
+
+    description: str
+    draw: Callable[[StepData, Kernel], Image.Image]
+    is_drawn_for: Callable[[Kernel], bool] = lambda kernel: True
+    first_layer_only: bool = False
+    needs_probe: bool = False
+    default: bool = False
+
+
+def _add_and_draw_film_strip(data: StepData, kernel: Kernel) -> Image.Image:
+    layer_scores = data.scores[kernel.name] if data.scores else {}
+    data.film_strip.add(data.snapshot.step, kernel, layer_scores.get("noise", math.nan))
+    return data.film_strip.draw(data.step_unit)
+
+
+def _returns_images(kernel: Kernel) -> bool:
+    """True if the outputs of the kernel's layer have height and width."""
+    return kernel.kind in ("conv", "depthwise", "transposed") and len(kernel.spatial) == 2
+
+
+PICTURES: dict[str, CataloguedPicture] = {
+    "filters": CataloguedPicture(
+        "the filters of each layer",
+        lambda data, kernel: draw.filters(data.snapshot, kernel.name, scores=data.scores),
+        default=True,
+    ),
+    "film_strip": CataloguedPicture(
+        "the history of the first layer's filters",
+        _add_and_draw_film_strip,
+        first_layer_only=True,
+        default=True,
+    ),
+    "templates": CataloguedPicture(
+        "the incoming weights of Dense units that read an image",
+        lambda data, kernel: draw.templates(data.snapshot, kernel.name),
+        is_drawn_for=reads_image,
+        default=True,
+    ),
+    "class_paths": CataloguedPicture(
+        "for each class, its path template and strongest hidden units",
+        lambda data, kernel: draw.class_paths(data.snapshot, kernel.name),
+        is_drawn_for=reads_image,
+        first_layer_only=True,
+    ),
+    "components": CataloguedPicture(
+        "the principal components of each layer's filters",
+        lambda data, kernel: draw.components(data.snapshot, kernel.name),
+    ),
+    "activations": CataloguedPicture(
+        "what the filters return for the first probe inputs",
+        lambda data, kernel: draw.activations(data.model, kernel.name, data.probe),
+        is_drawn_for=_returns_images,
+        needs_probe=True,
+    ),
+    "favourites": CataloguedPicture(
+        "the patches of the probe inputs that excite each filter most",
+        lambda data, kernel: draw.favourites(data.model, kernel.name, data.probe),
+        is_drawn_for=_returns_images,
+        needs_probe=True,
+    ),
+}
+DEFAULT_PICTURES = tuple(name for name, picture in PICTURES.items() if picture.default)
+
+
+class Drawing(NamedTuple):
+    """A picture that is not drawn yet: its name, its layer's name and what draws it."""
+
+    name: str
+    layer: str
+    draw: Callable[[], Image.Image]
+
+
+Pictures: TypeAlias = dict[tuple[str, str], Image.Image]  # by the picture's and the layer's name
+
+
+class PictureCatalogue:
+    """The pictures of one training.
+
+    Args:
+        names: which pictures of `PICTURES` are drawn.
+        layers: the names of the kernels with a window, in the network's order.
+        draw_all: True to draw all these layers, such as where the user names layers; False to draw
+            the first, the last and two between.
+        step_unit: what a step is: `"epoch"` or `"step"`.
+
+    Attributes:
+        layers: the names of the kernels that are drawn.
+
+    Example:
+        >>> PictureCatalogue(["filters"], list("abcdef"), draw_all=False, step_unit="epoch").layers
+        ['a', 'c', 'd', 'f']
+    """
+
+    def __init__(
+        self, names: Sequence[str], layers: Sequence[str], draw_all: bool, step_unit: str
+    ) -> None:
+        some_layers = list(layers) if draw_all else _evenly_spaced(layers, _MAX_LAYERS)
+        self.layers = some_layers if names else []
+        self._names = tuple(names)
+        self._step_unit = step_unit
+        self._film_strip = FilmStrip()
 
     def of_kernels(self, snapshot: Snapshot, scores: Scores) -> Iterator[Drawing]:
-        """For each picture of kernels its name, its layer, and what draws it."""
-        kernels = self._drawn(snapshot)
-        templated = [kernel.name for kernel in kernels if _reads_image(kernel)]
-        for place, kernel in enumerate(kernels):
-            layer = kernel.name
-            tasks: dict[str, Task] = {
-                "kernels": partial(draw.filters, snapshot, layer, scores=scores),
-                "components": partial(draw.components, snapshot, layer),
-            }
-            if place == 0:
-                tasks["film"] = partial(self._add_to_film, scores, kernel)
-            if layer in templated:
-                tasks["templates"] = partial(draw.templates, snapshot, layer)
-            if layer in templated[:1]:  # where the path begins
-                tasks["paths"] = partial(draw.class_paths, snapshot)
-            yield from self._wanted(layer, tasks)
+        """Yields the pictures of kernels at one step."""
+        data = StepData(snapshot, self._film_strip, self._step_unit, scores)
+        return self._drawings(data, needs_probe=False)
 
     def of_outputs(self, snapshot: Snapshot, model: Any, probe: Any) -> Iterator[Drawing]:
-        """The same for pictures that ask the model, as it is now, for its outputs."""
-        for kernel in self._drawn(snapshot):
-            layer = kernel.name
-            if "Conv" in kernel.layer_type and len(kernel.spatial) == 2:
-                tasks = {
-                    "activations": partial(draw.activations, model, probe, layer),
-                    "favourites": partial(draw.favourites, model, probe, layer),
-                }
-                yield from self._wanted(layer, tasks)
+        """Yields the pictures for which the model, as it is now, is asked for its outputs."""
+        data = StepData(snapshot, self._film_strip, self._step_unit, model=model, probe=probe)
+        return self._drawings(data, needs_probe=True)
 
-    def _drawn(self, snapshot: Snapshot) -> list[Kernel]:
-        return [kernel for kernel in snapshot.kernels if kernel.name in self.layers]
-
-    def _wanted(self, layer: str, tasks: Mapping[str, Task]) -> Iterator[Drawing]:
-        yield from ((name, layer, task) for name, task in tasks.items() if name in self._names)
-
-    def _add_to_film(self, scores: Scores, kernel: Kernel) -> Image.Image:
-        noise = scores[kernel.name].get("noise", np.nan)
-        self._film.add(scores.step, kernel, noise)
-        return self._film.picture(self._unit)
+    def _drawings(self, data: StepData, needs_probe: bool) -> Iterator[Drawing]:
+        kernels = [kernel for kernel in data.snapshot.kernels if kernel.name in self.layers]
+        for name, picture in PICTURES.items():
+            if name in self._names and picture.needs_probe == needs_probe:
+                suitable = [kernel for kernel in kernels if picture.is_drawn_for(kernel)]
+                for kernel in suitable[:1] if picture.first_layer_only else suitable:
+                    yield Drawing(name, kernel.name, partial(picture.draw, data, kernel))
 
 
-def _reads_image(kernel: Kernel) -> bool:
-    """Whether it is that of a Dense layer, or one like it, behind a flattened image."""
-    return "Conv" not in kernel.layer_type and len(kernel.spatial) == 2
-
-
-def _spread(names: list[str], most: int) -> list[str]:
-    """The first, the last, and those evenly between them."""
+def _evenly_spaced(names: Sequence[str], most: int) -> list[str]:
+    """Returns the first name, the last, and some that are evenly between them."""
     places = np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int)
     return [names[place] for place in places]

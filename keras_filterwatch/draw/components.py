@@ -1,78 +1,108 @@
-"""Kernel in, its principal components out: what a large bank of filters is made of."""
+"""The picture `components`: the principal components of a layer's filters."""
 
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from keras_filterwatch.draw import canvas
-from keras_filterwatch.draw.filter_sheet import chosen, is_whole
+from keras_filterwatch.draw import windows
+from keras_filterwatch.draw.caption import add_caption, cut_note
+from keras_filterwatch.draw.grid import cell_grid, split_in_rows
+from keras_filterwatch.draw.layer_argument import check_layer, window_kernel
 from keras_filterwatch.kernels import Array, Kernel
-from keras_filterwatch.sources import snapshot_of
 
-_ACROSS = 7  # of 28, four full rows
-_SLICES = 2**16  # that are read of a large kernel
+_COLUMNS = 7  # 28 components fill four rows
+_MAX_WINDOWS = 2**16  # windows of a large kernel that are compared
 
 
 def components(source: Any, layer: Any = None, count: int = 28) -> Image.Image:
-    """The first principal components of a layer's filters, and what share of them each explains.
+    """Returns the first principal components of a layer's filters, with their shares of variance.
 
-    Filters of one or three channels are compared whole, as in the picture of the patch embedding in
-    Dosovitskiy et al. (2021); of deeper layers, the windows of all channels. Random filters share
-    theirs evenly. Signs mean nothing; each component has its own scale.
+    Filters of one or three channels are compared whole, as in the picture of the patch embedding
+    in Dosovitskiy et al. (2021); of deeper layers, the windows of all channels. The components of
+    good filters are smooth, and the first have most of the variance; those of random filters look
+    like sand and share it evenly. Signs mean nothing; each component has its own scale.
 
     Args:
         source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
-        layer: as for `filters`.
-        count: how many, at most.
+        layer: the kernel's name, or, of a model, the layer or a pattern. If None, or if several
+            kernels match, the first with a window larger than 1 is drawn.
+        count: how many components are drawn at most.
 
     Raises:
-        ValueError: no layer of that name, none with a window, or weights that are not finite.
+        TypeError: `layer` is no name, pattern or layer.
+        ValueError: no kernel has that name, none has a window, weights are not finite, or `count`
+            is below 1.
+
+    Example:
+        >>> picture = components({"conv": np.eye(9).reshape(3, 3, 1, 9)}, count=3)
+        >>> picture.width > 0
+        True
     """
+    check_layer(components, layer)
     if count < 1:
         raise ValueError(f"count: one component or more is needed; got {count}.")
-    kernel = chosen(snapshot_of(source, layer), source, layer)
-    windows, what = _windows(kernel)
-    if not np.isfinite(windows).all():
-        raise ValueError(f"{kernel.name} has weights that are not finite: they have no components.")
-    spatial, nth, thinned = canvas.thinned(kernel.spatial)
-    size, across, down = canvas.layout(spatial, 60, least=2)
-    across = min(_ACROSS, across)
-    patterns, shares = principal(windows.reshape(len(windows), -1), count)
-    asked, patterns = len(patterns), patterns.reshape(-1, *windows.shape[1:])[: across * down]
+    kernel = window_kernel(source, layer)
+    samples, description = _samples(kernel)
+    if not np.isfinite(samples).all():
+        raise ValueError(
+            f"{kernel.name!r} has weights that are not finite: they have no components. "
+            "draw.filters shows these weights in magenta."
+        )
+    cell_format = windows.window_format(kernel.spatial, 60, min_tap_size=2)
+    columns = min(_COLUMNS, cell_format.columns)
+    patterns, shares = principal_components(samples.reshape(len(samples), -1), count)
+    total = len(patterns)
+    patterns = patterns.reshape(-1, *samples.shape[1:])[: columns * cell_format.rows]
     shares = shares[: len(patterns)]
-    starts = range(0, len(patterns), across)
-    tiles = [canvas.tile(each[nth], float(np.abs(each).max()) or 1.0, size) for each in patterns]
-    grid = canvas.grid_of(
-        [tiles[i : i + across] for i in starts],
-        [str(i + 1) for i in starts],
-        captions=[[f"{share:.1%}" for share in shares[i : i + across]] for i in starts],
+    cells = [
+        windows.cell(
+            pattern[cell_format.taps], float(np.abs(pattern).max()) or 1.0, cell_format.tap_size
+        )
+        for pattern in patterns
+    ]
+    grid = cell_grid(
+        split_in_rows(cells, columns),
+        row_labels=[str(i + 1) for i in range(0, len(patterns), columns)],
+        cell_labels=split_in_rows([f"{share:.1%}" for share in shares], columns),
     )
-    caption = [kernel.name, f"principal components of {what}"]
+    caption = [kernel.name, f"principal components of {description}"]
     notes = [
         f"below: share of the variance, {shares.sum():.0%} in all",
         "each on its own scale",
-        canvas.first(len(patterns), asked, "components"),
-        thinned,
+        cut_note(len(patterns), total, "components"),
+        cell_format.note,
     ]
-    return canvas.page(grid, caption, notes)
+    return add_caption(grid, caption, notes)
 
 
-def principal(rows: Array, count: int) -> tuple[Array, Array]:
-    """The first components `(components, numbers)`, of length 1, and their shares of the variance.
+def principal_components(samples: Array, count: int) -> tuple[Array, Array]:
+    """Returns the first principal components and their shares of the variance.
 
-    Of rows that all are one, there is nothing to explain: their shares are 0.
+    Args:
+        samples: `(samples, numbers)`.
+        count: how many components are needed at most.
+
+    Returns:
+        The components `(components, numbers)`, each of length 1, and shares from 0 to 1, which
+        are all 0 where the samples do not differ.
+
+    Example:
+        >>> samples = np.array([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> principal_components(samples, 2)[1].round(3).tolist()
+        [0.9, 0.1]
     """
-    _, strengths, components = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
-    variances = np.square(strengths)
-    return components[:count], variances[:count] / (variances.sum() or 1.0)
+    centred = samples - samples.mean(axis=0)
+    _, singular_values, patterns = np.linalg.svd(centred, full_matrices=False)
+    variances = np.square(singular_values)
+    return patterns[:count], variances[:count] / (variances.sum() or 1.0)
 
 
-def _windows(kernel: Kernel) -> tuple[Array, str]:
-    """What is compared, `(many, *spatial, channels)`, and its name."""
-    if is_whole(kernel):
+def _samples(kernel: Kernel) -> tuple[Array, str]:
+    """Returns the windows that are compared, `(windows, *spatial, channels)`, and what they are."""
+    if windows.fits_one_cell(kernel):
         return np.moveaxis(kernel.array, -1, 0).astype(np.float64), f"{kernel.filters} filters"
     slices = kernel.array.reshape(*kernel.spatial, 1, -1)
-    nth = -(-slices.shape[-1] // _SLICES)
-    what = f"{slices.shape[-1]} windows" + (f", 1 of {nth}" if nth > 1 else "")
-    return np.moveaxis(slices[..., ::nth], -1, 0).astype(np.float64), what
+    every = -(-slices.shape[-1] // _MAX_WINDOWS)
+    description = f"{slices.shape[-1]} windows" + (f", 1 of {every}" if every > 1 else "")
+    return np.moveaxis(slices[..., ::every], -1, 0).astype(np.float64), description

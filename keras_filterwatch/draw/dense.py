@@ -1,193 +1,123 @@
-"""Dense layers that read an image: what each unit, and each class behind it, is a template of."""
+"""Dense kernels that read an image, and the chain of kernels from the image to the classes."""
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from keras_filterwatch.draw import canvas, tiles
-from keras_filterwatch.draw.filter_sheet import MARKS
+from keras_filterwatch.draw.layer_argument import named_kernels
+from keras_filterwatch.draw.tiles import TileFormat, tile_format
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
-from keras_filterwatch.metrics.dead import dead_filters, filter_norms
 from keras_filterwatch.sources import snapshot_of
-from keras_filterwatch.text import suggestion
+from keras_filterwatch.text import listed
 
-MAX_UNITS = 256  # tiles of a layer
-LEFT_OUT = "left out: biases, non-linearities, normalizations"
-
-_NAMED = 6  # kernels in a message
+LEFT_OUT_NOTE = "left out: biases, non-linearities, normalizations"
 
 
-def templates(
-    source: Any,
-    layer: Any = None,
-    *,
-    units: Iterable[int] | int | None = None,
-    step: int | None = None,
-) -> Image.Image:
-    """What each unit of a Dense layer looks for: its incoming weights in the input's shape.
+def reads_image(kernel: Kernel) -> bool:
+    """True if the kernel is `(height, width, channels, units)`, of a Dense layer.
 
-    From blue over white, which is zero, to red; of a colour image in colour, where grey is zero;
-    of more channels the strongest side by side. One scale serves the whole picture. Each unit has
-    its number; a dead one has a black outline, a weight that is not finite is magenta. Strokes
-    and blobs are good; a tile that looks like sand has learnt nothing, or is noise that weight
-    decay would remove.
+    A kernel of an unknown layer, such as a plain array, may be one.
 
-    Args:
-        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
-        layer: its name, or, of a model, the layer or a pattern; the first Dense layer that reads
-            an image if there are several, or if it is None.
-        units: those to draw, in this order; all, or as many as fit, if not given.
-        step: for the caption; a `Snapshot` knows its own.
+    Example:
+        >>> reads_image(Kernel("a", "Dense", np.ones((4, 4, 1, 2)), kind="dense"))
+        True
+        >>> reads_image(Kernel("a", "Conv2D", np.ones((3, 3, 1, 2)), kind="conv"))
+        False
+    """
+    return kernel.kind in ("dense", "unknown") and len(kernel.spatial) == 2 and kernel.has_window
+
+
+def image_kernel(source: Any, layer: Any = None) -> Kernel:
+    """Returns the Dense kernel `(height, width, channels, units)` that `layer` names.
+
+    If it is None, or if several kernels match, the first is returned.
+
+    Example:
+        >>> image_kernel({"hidden": np.ones((4, 4, 1, 8)), "head": np.ones((8, 2))}).name
+        'hidden'
 
     Raises:
-        ValueError: no layer of that name, none that reads an image, or no such unit.
+        ValueError: the source has no kernel of that name, or none that reads an image.
     """
-    kernel = image_kernel(source, layer)
-    if step is None and isinstance(source, Snapshot):
-        step = source.step
-    wanted = tiles.chosen("units", units, kernel.filters)
-    target = 112 if len(wanted) <= 32 else 84 if len(wanted) <= 144 else 56
-    fit = fit_of(kernel, target, str(kernel.filters))
-    shown = wanted[: min(MAX_UNITS, fit.across * fit.down)]
-    weights = kernel.array[..., shown].astype(np.float64)
-    limit = canvas.limit_of(weights)
-    dead = dead_filters(filter_norms(kernel.array, kernel.gain))
-    cells = [
-        tiles.Tile(
-            fit.tile(weights[..., i], limit),
-            str(unit),
-            outline=MARKS["dead"] if dead[unit] else canvas.GAP,
-        )
-        for i, unit in enumerate(shown)
+    kernels = named_kernels(source, layer)
+    for kernel in kernels:
+        if reads_image(kernel):
+            return kernel
+    descriptions = [
+        " ".join(filter(None, (kernel.name, kernel.layer_type, str(kernel.array.shape))))
+        for kernel in kernels
     ]
-    caption = [
-        kernel.name,
-        f"{_size(kernel)}, {kernel.filters} units",
-        "" if step is None else f"step {step}",
-        f"dead {dead.sum()} of {kernel.filters} ({dead.mean():.0%})",
-    ]
-    notes = [
-        "incoming weights of each unit",
-        canvas.first(len(shown), len(wanted), "units"),
-        *fit.notes,
-    ]
-    grid = tiles.grid_of(tiles.in_rows(cells, fit))
-    bar = canvas.scale(limit, fit.coloured)
-    legend = [("dead unit", MARKS["dead"])] if dead[shown].any() else []
-    return canvas.page(grid, caption, notes, bar, legend)
+    raise ValueError(
+        f"there is no template to draw: among [{listed(descriptions, most=6)}] is no Dense kernel "
+        "with the axes (height, width, channels, units). A Dense layer has them where it reads an "
+        "input image of known size: begin the model with Input(shape) and Flatten(), or reshape "
+        "the kernel and pass it in a dict. draw.filters draws convolutions."
+    )
 
 
-def class_paths(
-    source: Any,
-    classes: Iterable[int] | int | None = None,
-    k: int = 5,
-    *,
-    labels: Sequence[str] | None = None,
-) -> Image.Image:
-    """What a network of Dense layers looks for in each class, and the hidden units behind it.
-
-    A row for each class. First its path template: the product of all weight matrices in the
-    input's shape, which is what the network computes if each of its units is linear (the
-    connection weights of Olden and Jackson, 2002). Then the `k` first-layer units that weigh most
-    in it, by |path weight| times the norm of their incoming weights: each with the weight of its
-    path to the class, over its incoming weights as they are. A unit with a positive weight argues
-    for the class where it fires, one with a negative weight against it.
-
-    Biases, non-linearities and normalizations are left out. Red need not be ink of the class:
-    weights also cancel what other classes share with it (Haufe et al., 2014).
-
-    Args:
-        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels. The first
-            Dense layer that reads an image and all kernels behind it must form a chain.
-        classes: those to draw, in this order; all, or as many as fit, if not given.
-        k: units beside each template; 0 for the templates alone, as for a single layer.
-        labels: a name for each class of the network.
+def dense_chain(source: Any, layer: Any = None) -> list[Kernel]:
+    """Returns the Dense kernel that `layer` names, as `image_kernel` does, and all behind it.
 
     Raises:
-        ValueError: the kernels form no chain, there is no such class, or not a label for each.
+        ValueError: there is no such kernel, or the kernels behind it do not fit to each other.
     """
-    chain = chain_of(source)
-    first, names = chain[0], class_names(chain[-1].filters, labels)
-    wanted = tiles.chosen("classes", classes, len(names))
-    if k < 0:
-        raise ValueError(f"k={k}: how many units stand beside a template, 0 or more.")
-    k = min(k, first.filters) if len(chain) > 1 else 0
-    longest = f"unit {first.filters} +0.00" if k else max(names, key=len)
-    fit = fit_of(first, 112, longest, columns=1 + k)
-    shown = wanted[: fit.down if k else fit.down * fit.across]
-    if k:
-        rows, limits = _path_rows(chain, shown, k, fit)
-        grid = tiles.grid_of(rows, [names[c] for c in shown], apart=[1])
-    else:
-        paths = path_templates([kernel.array for kernel in chain])[..., shown]
-        limits = [("path", canvas.limit_of(paths), fit.coloured)]
-        drawn = [fit.tile(paths[..., i], limits[0][1]) for i in range(len(shown))]
-        cells = [tiles.Tile(pixels, names[c]) for pixels, c in zip(drawn, shown, strict=True)]
-        grid = tiles.grid_of(tiles.in_rows(cells, fit))
-    notes = [
-        "path: product of all weight matrices",
-        "unit: its weight on the path, over its incoming weights" if k else "",
-        canvas.first(len(shown), len(wanted), "classes"),
-        *fit.notes,
-        LEFT_OUT,
-    ]
-    return canvas.page(grid, chain_caption(source, chain), notes, tiles.scales(limits))
-
-
-def _path_rows(
-    chain: Sequence[Kernel], classes: Sequence[int], k: int, fit: tiles.Fit
-) -> tuple[list[list[tiles.Tile]], list[tuple[str, float, bool]]]:
-    """For each class its template and its k strongest units; and the scales of both."""
-    first, *rest = (kernel.array.astype(np.float64) for kernel in chain)
-    with np.errstate(all="ignore"):
-        onward = _product(rest)[:, classes]
-        paths = first @ onward
-        strength = np.abs(onward) * filter_norms(first)[:, np.newaxis]
-    strength[~np.isfinite(strength)] = np.inf  # what diverged is to be seen
-    strongest = np.argsort(-strength, axis=0, kind="stable")[:k]
-    on_path = canvas.limit_of(paths)
-    of_units = canvas.limit_of(first[..., np.unique(strongest)])
-    rows = []
-    for i in range(len(classes)):
-        row = [tiles.Tile(fit.tile(paths[..., i], on_path), "path")]
-        for unit in strongest[:, i]:
-            heading = f"unit {unit}  {tiles.signed(onward[unit, i], 2)}"
-            row.append(tiles.Tile(fit.tile(first[..., unit], of_units), heading))
-        rows.append(row)
-    return rows, [("path", on_path, fit.coloured), ("units", of_units, fit.coloured)]
+    name = image_kernel(source, layer).name
+    kernels = snapshot_of(source).kernels
+    chain = list(kernels[[kernel.name for kernel in kernels].index(name) :])
+    try:
+        _check_chain({repr(kernel.name): kernel.array.shape for kernel in chain})
+    except ValueError as error:
+        raise ValueError(
+            f"no path leads from {name!r} to classes: {error} From the image to the classes there "
+            "must be Dense layers only, each behind the other; of another network pass those that "
+            "are, as a dict of kernels."
+        ) from error
+    return chain
 
 
 def path_templates(kernels: Sequence[Array]) -> NDArray[np.float64]:
-    """What a chain of Dense kernels computes if every unit is linear: one template a class.
+    """Returns what a chain of Dense kernels computes if each unit is linear: class templates.
 
     Args:
         kernels: the first `(height, width, channels, units)`, each other one `(inputs, units)`
             with as many inputs as the one before has units; the last one's units are the classes.
 
     Returns:
-        Their product, `(height, width, channels, classes)`: a class's output, without its biases,
-        is the sum of its template times the input.
+        The product of the kernels, `(height, width, channels, classes)`. The output for a class,
+        without its biases, is the sum of the class's template times the input.
 
     Raises:
-        ValueError: the kernels do not fit.
+        ValueError: the kernels do not fit to each other.
+
+    Example:
+        >>> path_templates([np.ones((4, 4, 1, 8)), np.ones((8, 2))]).shape
+        (4, 4, 1, 2)
     """
-    _check({f"kernel {i}": np.shape(kernel) for i, kernel in enumerate(kernels)})
+    _check_chain({f"kernel {i}": np.shape(kernel) for i, kernel in enumerate(kernels)})
     first, *rest = (np.asarray(kernel).astype(np.float64) for kernel in kernels)
-    with np.errstate(all="ignore"):  # weights that diverged are drawn as such
-        return first @ _product(rest) if rest else first
+    with np.errstate(all="ignore"):  # weights that diverged are drawn in magenta
+        return first @ matrix_product(rest) if rest else first
 
 
-def _check(shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises ValueError unless kernels of these names and shapes form a chain."""
+def matrix_product(matrices: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Returns the product of all matrices, from the last one backwards, where it costs least."""
+    product = matrices[-1]
+    for matrix in matrices[-2::-1]:
+        product = matrix @ product
+    return product
+
+
+def _check_chain(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises ValueError unless kernels of these names and shapes fit to each other."""
     names = list(shapes)
     if not names or len(shapes[names[0]]) != 4:
         raise ValueError(
-            f"kernels of shapes {list(shapes.values())} came: the first must be (height, width, "
-            "channels, units)."
+            f"kernels of shapes [{', '.join(map(str, shapes.values()))}] came: the first must be "
+            "(height, width, channels, units)."
         )
     for before, name in pairwise(names):
         units = shapes[before][-1]
@@ -198,85 +128,53 @@ def _check(shapes: Mapping[str, tuple[int, ...]]) -> None:
             )
 
 
-def _product(matrices: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """From the last one backwards, where the fewest numbers are."""
-    product = matrices[-1]
-    for matrix in matrices[-2::-1]:
-        product = matrix @ product
-    return product
+def check_numbers(argument: str, numbers: Iterable[int] | int | None, count: int) -> list[int]:
+    """Returns the numbers of units or classes that a caller asks for; all if `numbers` is None.
 
-
-def image_kernel(source: Any, layer: Any = None) -> Kernel:
-    """The Dense kernel `(height, width, channels, units)` of that name, or else the first.
+    Args:
+        argument: its name, for messages.
+        numbers: one or several, each from 0 to `count` - 1.
+        count: how many units or classes there are.
 
     Raises:
-        ValueError: there is none.
+        TypeError: something else than whole numbers came.
+        ValueError: no number came, or one that is out of range.
+
+    Example:
+        >>> check_numbers("units", 2, count=3)
+        [2]
     """
-    kernels = snapshot_of(source, layer).kernels
-    if layer is not None and isinstance(source, Snapshot | Mapping):
-        names = [kernel.name for kernel in kernels]
-        if layer not in names:
-            raise ValueError(f"no kernel is called {layer!r}; {suggestion(layer, names)}.")
-        kernels = tuple(kernel for kernel in kernels if kernel.name == layer)
-    for kernel in kernels:
-        if kernel.array.ndim == 4 and kernel.has_window and "Conv" not in kernel.layer_type:
-            return kernel
-    came = [f"{k.name!r} {k.layer_type} {k.array.shape}".replace("  ", " ") for k in kernels]
-    more = f" and {len(came) - _NAMED} more" if len(came) > _NAMED else ""
-    raise ValueError(
-        f"there is no template to draw: {', '.join(came[:_NAMED])}{more} came, and no Dense kernel "
-        "with the axes (height, width, channels, units). A Dense layer has them where it reads an "
-        "input image of known size: begin the model with Input(shape) and Flatten(), or reshape "
-        "the kernel and pass it in a dict. draw.filters draws convolutions."
-    )
-
-
-def chain_of(source: Any, layer: Any = None) -> list[Kernel]:
-    """The Dense kernel of that name, or the first that reads an image, and all those behind it.
-
-    Raises:
-        ValueError: there is none, or they form no chain.
-    """
-    name = image_kernel(source, layer).name
-    kernels = snapshot_of(source).kernels
-    chain = list(kernels[[kernel.name for kernel in kernels].index(name) :])
+    if numbers is None:
+        return list(range(count))
+    several = numbers if isinstance(numbers, Iterable) else [numbers]
     try:
-        _check({repr(kernel.name): kernel.array.shape for kernel in chain})
-    except ValueError as error:
-        raise ValueError(
-            f"no path leads from {name!r} to classes: {error} From the image to the classes there "
-            "must be Dense layers only, each behind the other; of another network pass those that "
-            "are, as a dict of kernels."
+        checked = [operator.index(number) for number in several]
+    except TypeError as error:
+        raise TypeError(
+            f"{argument}={numbers!r:.80}: whole numbers are needed, such as [0, 1]."
         ) from error
-    return chain
+    if not checked:
+        raise ValueError(f"{argument}: the list is empty; name some, or leave it out for all.")
+    absent = [number for number in checked if not 0 <= number < count]
+    if absent:
+        raise ValueError(f"{argument} [{listed(absent)}] do not exist: there are 0 to {count - 1}.")
+    return checked
 
 
-def class_names(classes: int, labels: Sequence[str] | None) -> list[str]:
-    """A name for each class.
-
-    Raises:
-        ValueError: there is not a label for each.
-    """
-    if labels is None:
-        return [f"class {c}" for c in range(classes)]
-    if len(labels) != classes:
-        raise ValueError(f"{len(labels)} labels came for {classes} classes: give one for each.")
-    return [str(label) for label in labels]
-
-
-def fit_of(kernel: Kernel, target: int, text: str, columns: int = 1) -> tiles.Fit:
-    """How the kernel's templates become tiles."""
+def kernel_tile_format(kernel: Kernel, target: int, text: str, columns: int = 1) -> TileFormat:
+    """Returns how the templates of a kernel's units are drawn as tiles; see `tile_format`."""
     with np.errstate(all="ignore"):
         strengths = np.square(kernel.array.astype(np.float32)).sum(axis=(0, 1, 3))
-    return tiles.fitted(strengths, kernel.spatial, target, text, columns)
+    return tile_format(strengths, kernel.spatial, target, text, columns)
 
 
 def chain_caption(source: Any, chain: Sequence[Kernel]) -> list[str]:
-    """Names, sizes and the step of a chain."""
-    size = " - ".join([_size(chain[0]), *(str(kernel.filters) for kernel in chain)])
+    """Returns names, sizes and the step of a chain, for a caption."""
+    sizes = " - ".join([image_size(chain[0]), *(str(kernel.filters) for kernel in chain)])
     step = f"step {source.step}" if isinstance(source, Snapshot) else ""
-    return [" - ".join(kernel.name for kernel in chain), size, step]
+    return [" - ".join(kernel.name for kernel in chain), sizes, step]
 
 
-def _size(kernel: Kernel) -> str:
+def image_size(kernel: Kernel) -> str:
+    """Returns the size of the image that a kernel reads, such as `"28x28x1"`."""
     return "x".join(map(str, kernel.array.shape[:3]))

@@ -1,4 +1,4 @@
-"""Images in, pictures out: what filters return for them, and which patches they like best."""
+"""The pictures `activations`, `favourites` and `inputs`: what filters return for images."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,290 +6,275 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from keras_filterwatch.draw import canvas
-from keras_filterwatch.draw.filter_sheet import MARKS
+from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note
+from keras_filterwatch.draw.colours import FRAME_COLOURS, LIGHT_GREY, blue_to_red, colour_limit
+from keras_filterwatch.draw.grid import Frame, cell_grid, join_pictures, split_in_rows
+from keras_filterwatch.draw.images import (
+    average,
+    cut_patch,
+    enlarge_to,
+    resize,
+    rgb_levels,
+    trim_margins,
+)
+from keras_filterwatch.draw.layer_argument import check_layer
+from keras_filterwatch.draw.windows import MAX_SIDE, SPACE
 from keras_filterwatch.kernels import Array
+from keras_filterwatch.text import printable
 
-MAX_INPUTS = 4  # that activation maps are drawn for
-MAX_FILTERS = 32  # maps beside an input, and rows of favourites
-MAX_PATCHES = 16  # favourites in a row
-MAX_IMAGES = 64  # of `inputs`
+MAX_INPUTS = 4  # inputs that activations are drawn for
+MAX_FILTERS = 32  # activation maps beside an input, and rows of favourites
+MAX_PATCHES = 16  # patches in a row of favourites
+MAX_IMAGES = 64  # images of `inputs`
 
-_SIDE = 64  # pixels, about, of an image or map
-_PER_COLUMN = 8  # rows of favourites
+_SIDE = 64  # pixels, about, of an image or a map
+_ROWS_PER_COLUMN = 8  # rows of favourites below each other
 
 
-def activations(source: Any, inputs: Any = None, layer: Any = None) -> Image.Image:
-    """What the filters of a layer return for a few inputs, behind their non-linearity.
+def activations(source: Any, layer: Any = None, inputs: Any = None) -> Image.Image:
+    """Returns what the filters of a layer return for a few inputs, behind their non-linearity.
 
     Each input, and beside it the map of each filter: white is zero, red positive, blue negative.
-    One scale serves the whole picture. A black frame marks filters that are zero for all inputs
-    that are given, also for those beyond the four that are drawn.
+    One scale serves the whole picture. A black frame marks a filter that is zero for all inputs
+    that are given, also for those beyond the four that are drawn. Maps that differ from filter to
+    filter and from input to input are good.
 
     Args:
         source: a model, or maps of shape `(inputs, height, width, filters)`.
-        inputs: what `model.predict` takes; the first 256 are used. Beside maps they may be absent.
-        layer: of a model: a name, a pattern or a layer; None for the first with a window larger
-            than 1. Of maps: their name in the caption.
+        layer: of a model, the layer, its name or a pattern. If None, or if several layers match,
+            the first with a window larger than 1 is drawn. Of maps, a name for the caption.
+        inputs: what `model.predict` takes; the first 256 are used. A model needs them, maps don't.
 
     Raises:
-        TypeError, ValueError: a model without inputs, no such layer, or outputs without image axes.
+        TypeError: `layer` is no name, pattern or layer.
+        ValueError: a model came without inputs, or has no such layer, or its outputs have no image
+            axes.
+
+    Example:
+        >>> activations(np.ones((2, 6, 6, 8))).width > 0
+        True
     """
+    check_layer(activations, layer)
     if hasattr(source, "__array__"):
         name, maps, images = str(layer or ""), np.asarray(source), inputs
     elif inputs is None:
         raise ValueError(
-            "activation maps need inputs: draw.activations(model, inputs), with some images like "
-            "those that the model was trained on."
+            "activations: inputs are needed, such as activations(model, inputs=x[:4]): some images "
+            "like those that the model was trained on."
         )
     else:
-        from keras_filterwatch.model import feature_maps as outputs
+        from keras_filterwatch.model.feature_maps import maps_and_images  # needs Keras
 
-        name, maps, images = outputs.seen(source, layer, inputs)
+        name, maps, images = maps_and_images(source, layer, inputs)
     if maps.ndim != 4 or not maps.size:
         raise ValueError(
             f"maps of shape (inputs, height, width, filters) are needed; got {maps.shape}."
         )
-    count, there_are = len(maps), maps.shape[-1]
+    count, filters = len(maps), maps.shape[-1]
     is_dead = (maps == 0).all(axis=(0, 1, 2))
-    shown = maps[:MAX_INPUTS, ..., :MAX_FILTERS].astype(np.float64)
-    limit = canvas.limit_of(shown[shown != 0])
-    grids = [_grid_of_maps(of_input, limit, is_dead) for of_input in shown]
+    drawn_maps = maps[:MAX_INPUTS, ..., :MAX_FILTERS].astype(np.float64)
+    limit = colour_limit(drawn_maps[drawn_maps != 0])
+    grids = [_grid_of_maps(maps_of_input, limit, is_dead) for maps_of_input in drawn_maps]
     if images is not None:
-        tall = min(grids[0].height, 2 * _SIDE + 12) - 2 * canvas.SPACE
-        tiles = _tiles(np.asarray(images)[: len(grids)], tall)
-        pictures = [canvas.grid_of([[tile]]) for tile in tiles]
-        grids = [_placed([pair], 10) for pair in zip(pictures, grids, strict=True)]
-    negative = bool((shown < 0).any())
+        side = min(grids[0].height, 2 * _SIDE + 12) - 2 * SPACE
+        cells = [resize(levels, side) for levels in rgb_levels(np.asarray(images)[: len(grids)])]
+        pairs = zip(cells, grids, strict=True)
+        grids = [join_pictures([(cell_grid([[cell]]), grid)], 10) for cell, grid in pairs]
+    has_negative = bool((drawn_maps < 0).any())
     notes = [
-        "white is zero, red positive" + (", blue negative" if negative else ""),
-        canvas.first(len(shown), count, "inputs"),
-        canvas.first(shown.shape[-1], there_are, "filters"),
+        "white is zero, red positive" + (", blue negative" if has_negative else ""),
+        cut_note(len(drawn_maps), count, "inputs"),
+        cut_note(drawn_maps.shape[-1], filters, "filters"),
     ]
-    dead = f"{is_dead.sum()} of {there_are} dead"
-    caption = [name, f"{there_are} outputs of {maps.shape[1]}x{maps.shape[2]}", dead]
-    legend = [(f"{dead}: zero for {_all(count)}", MARKS["dead"])] if is_dead.any() else []
-    bar = canvas.scale(limit, least=-limit if negative else 0.0)
-    return canvas.page(_placed([[grid] for grid in grids], 10), caption, notes, bar, legend)
+    dead = f"{is_dead.sum()} of {filters} dead"
+    caption = [name, f"{filters} outputs of {maps.shape[1]}x{maps.shape[2]}", dead]
+    legend_text = f"{dead}: zero for {_input_count(count, 'all ')}"
+    legend = [(legend_text, FRAME_COLOURS["dead"])] if is_dead.any() else []
+    scale = colour_scale(limit, least=-limit if has_negative else 0.0)
+    picture = join_pictures([[grid] for grid in grids], 10)
+    return add_caption(picture, caption, notes, scale, legend)
 
 
 def favourites(
-    model: Any,
-    inputs: Any,
+    source: Any,
     layer: Any = None,
+    inputs: Any = None,
     filters: int | Iterable[int] | None = None,
     k: int = 5,
 ) -> Image.Image:
-    """The patches of the inputs that excite each filter most, strongest first.
+    """Returns the patches of the inputs that excite each filter most, strongest first.
 
     A row for each filter; under each patch what the filter returns for it. A patch is all that
-    the output depends on, its receptive field; where that goes beyond the image, there is
-    nothing. Each input gives a filter one patch at most. A filter that is zero for all inputs is
-    dead, and its row stays empty. What the patches of a row share may be what the filter looks
-    for (Zeiler and Fergus, 2014), or what the inputs have most of: compare the rows.
+    the output depends on, its receptive field; where that goes beyond the image, it is grey. Each
+    input gives a filter one patch at most. A filter that is zero for all inputs is dead, and its
+    row stays empty. What the patches of a row share may be what the filter looks for (Zeiler and
+    Fergus, 2014), or what the inputs have most of: compare the rows.
 
     Args:
-        model: any Keras model that takes one image.
-        inputs: what `model.predict` takes; the first 256 are searched. More show more.
-        layer: a name, a pattern or a layer; None for the first with a window larger than 1.
-        filters: which ones; None for the first 32.
+        source: any Keras model that takes one image.
+        layer: the layer, its name or a pattern. If None, or if several layers match, the first
+            with a window larger than 1 is drawn.
+        inputs: what `model.predict` takes; the first 256 are searched. They are needed.
+        filters: one or several filters; the first 32 if None.
         k: patches in a row, 16 at most.
 
     Raises:
-        TypeError, ValueError: no such layer or filter, outputs without image axes, or inputs that
-            are no images.
-    """
-    from keras_filterwatch.model import feature_maps as outputs
-    from keras_filterwatch.model.probe import take
+        TypeError: `layer` is no name, pattern or layer.
+        ValueError: there are no inputs, no such layer or filter, outputs without image axes, or
+            inputs that are no images.
 
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
+        >>> favourites(model, inputs=np.random.default_rng(0).random((6, 8, 8, 1))).width > 0
+        True
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
+        >>> favourites(model, inputs=np.random.default_rng(0).random((6, 8, 8, 1))).width > 0
+        True
+    """
+    check_layer(favourites, layer)
+    if inputs is None:
+        raise ValueError(
+            "favourites: inputs are needed, such as favourites(model, inputs=x[:256]): images like "
+            "those that the model was trained on."
+        )
     if k < 1:
         raise ValueError(f"k: at least 1 patch for each filter is needed; got {k}.")
-    given = take(inputs)
-    name, maps, images = outputs.seen(model, layer, given)
+    from keras_filterwatch.model.feature_maps import (  # needs Keras
+        filter_numbers,
+        maps_and_images,
+    )
+    from keras_filterwatch.model.probe import take_inputs
+    from keras_filterwatch.model.receptive_fields import receptive_fields
+
+    inputs = take_inputs(inputs)
+    name, maps, images = maps_and_images(source, layer, inputs)
     if images is None:
         raise ValueError(
             "inputs: patches are cut out of images; one array (inputs, height, width, channels) "
             "is needed."
         )
-    wanted = outputs.numbers(filters, maps.shape[-1], name)
-    asked, k = k, min(k, len(images), MAX_PATCHES)
-    rows = [_strongest(maps[..., f], k) for f in wanted[:MAX_FILTERS]]
+    numbers = filter_numbers(filters, maps.shape[-1], name)
+    patches_per_row = min(k, len(images), MAX_PATCHES)
+    rows = [_strongest(maps[..., f], patches_per_row) for f in numbers[:MAX_FILTERS]]
     places = sorted({place for row in rows for _, place, _ in row})
-    fields = dict(zip(places, outputs.fields(model, layer, given, places), strict=True))
-    pixels = _pixels(images)
-    patches = [[(pixels[i], *fields[place]) for i, place, _ in row] for row in rows]
-    size = _largest_patch([field for row in patches for field in row])
-    blank = _fitted(np.full((*size, 3), float(canvas.GAP[0])), _SIDE)  # no patch, no white one
+    fields = dict(zip(places, receptive_fields(source, layer, inputs, places), strict=True))
+    levels = rgb_levels(images)
+    size = _largest_patch(levels[0], list(fields.values()))
+    empty_cell = resize(np.full((*size, 3), float(LIGHT_GREY[0])), _SIDE)
     grids = []
-    for f, row, cut in zip(wanted, rows, patches, strict=False):
-        cells = [_fitted(_cut(*patch, size), _SIDE) for patch in cut]
+    for f, row in zip(numbers, rows, strict=False):
+        cells = [resize(cut_patch(levels[i], *fields[place], size), _SIDE) for i, place, _ in row]
         values = [f"{value:.2g}" for _, _, value in row] or ["dead"]
-        frames = [] if row else [canvas.Frame(0, slice(0, k), MARKS["dead"])]
-        cells += [blank] * (k - len(cells))
-        grids.append(canvas.grid_of([cells], [str(f)], below=[values], frames=frames))
-    columns = min(-(-len(grids) // _PER_COLUMN), canvas.WIDEST // (grids[0].width + 12))
-    deep = -(-len(grids) // columns)
-    ordered = [grids[start::deep] for start in range(deep)]
+        frames = [] if row else [Frame(0, slice(0, patches_per_row), FRAME_COLOURS["dead"])]
+        cells += [empty_cell] * (patches_per_row - len(cells))
+        grids.append(cell_grid([cells], [str(f)], labels_below=[values], frames=frames))
+    columns = min(-(-len(grids) // _ROWS_PER_COLUMN), MAX_SIDE // (grids[0].width + 12))
+    rows_per_column = -(-len(grids) // columns)
+    picture_rows = [grids[start::rows_per_column] for start in range(rows_per_column)]
     caption = [
         name,
         f"reads {size[0]}x{size[1]} of {images.shape[1]}x{images.shape[2]} pixels",
-        f"the best patches of {_all(len(images), '')}",
+        f"the best patches of {_input_count(len(images))}",
     ]
-    dead = sum(not row for row in rows)
-    legend = [(f"dead: zero for {_all(len(images))}", MARKS["dead"])] if dead else []
+    legend_text = f"dead: zero for {_input_count(len(images), 'all ')}"
+    legend = [] if all(rows) else [(legend_text, FRAME_COLOURS["dead"])]
     notes = [
         "under each patch: the output",
-        canvas.first(len(rows), len(wanted), "filters"),
-        canvas.first(k, asked, "patches"),
+        cut_note(len(rows), len(numbers), "filters"),
+        cut_note(patches_per_row, k, "patches"),
     ]
-    return canvas.page(_placed(ordered, 12, 2), caption, notes, legend=legend)
+    return add_caption(join_pictures(picture_rows, 12, 2), caption, notes, legend=legend)
 
 
 def inputs(
     images: Any, labels: Sequence[object] = (), title: str = "", *, trim: bool = False
 ) -> Image.Image:
-    """Images in reading order, each with a label under it: such as `fw.maximize` finds.
+    """Returns images in reading order, with a label under each: such as `fw.maximize` returns.
 
-    Three channels are colours, others the mean as grey. One scale, from the least to the largest
-    value, serves all images.
+    Three channels are colours; of others, the mean is drawn as grey. One scale, from the least to
+    the largest value, serves all images.
 
     Args:
         images: `(inputs, height, width, channels)`; the first 64 are drawn.
-        labels: what to write under each; their numbers if there are none.
+        labels: what stands under each image; the images' numbers if there are none.
         title: for the caption.
-        trim: whether to cut off the margins that are flat in all images.
+        trim: True to cut off margins that are flat in all images.
+
+    Raises:
+        ValueError: the images have another shape, or there is not a label for each.
+
+    Example:
+        >>> inputs(np.ones((2, 8, 8, 3)), labels=["cat", "dog"]).width > 0
+        True
     """
     array = np.asarray(images)
     if array.ndim != 4 or not array.size:
         raise ValueError(
             f"images of shape (inputs, height, width, channels) are needed; got {array.shape}."
         )
-    count, shown = len(array), array[:MAX_IMAGES]
-    texts = [str(label) for label in labels] or [str(i) for i in range(count)]
+    count, drawn_images = len(array), array[:MAX_IMAGES]
+    texts = [printable(label) for label in labels] or [str(i) for i in range(count)]
     if len(texts) != count:
         raise ValueError(f"labels: one for each of {count} images is needed; got {len(texts)}.")
-    shown = _trimmed(shown) if trim else shown
+    drawn_images = trim_margins(drawn_images) if trim else drawn_images
     size = f"{array.shape[1]}x{array.shape[2]}"
-    if shown.shape[1:3] != array.shape[1:3]:
-        size = f"{shown.shape[1]}x{shown.shape[2]} of {size}"
-    tiles = _tiles(shown, _SIDE if len(shown) > 32 else 3 * _SIDE // 2)
-    down = -(-len(tiles) // (8 if len(tiles) <= 32 else 16))
-    across = -(-len(tiles) // down)
+    if drawn_images.shape[1:3] != array.shape[1:3]:
+        size = f"{drawn_images.shape[1]}x{drawn_images.shape[2]} of {size}"
+    side = _SIDE if len(drawn_images) > 32 else 3 * _SIDE // 2
+    cells = [resize(levels, side) for levels in rgb_levels(drawn_images)]
+    row_count = -(-len(cells) // (8 if len(cells) <= 32 else 16))
+    columns = -(-len(cells) // row_count)
     grids = [
-        canvas.grid_of([tiles[start : start + across]], below=[texts[start : start + across]])
-        for start in range(0, len(tiles), across)
+        cell_grid([row], labels_below=[row_texts])
+        for row, row_texts in zip(
+            split_in_rows(cells, columns), split_in_rows(texts[: len(cells)], columns), strict=True
+        )
     ]
-    notes = [canvas.first(len(shown), count, "images")]
+    picture = join_pictures([[grid] for grid in grids], 0, 2, align_right=False)
     caption = [title, f"{count} images of {size} pixels"]
-    return canvas.page(_placed([[grid] for grid in grids], 0, 2, flush=0), caption, notes)
+    return add_caption(picture, caption, [cut_note(len(drawn_images), count, "images")])
 
 
 def _grid_of_maps(maps: Array, limit: float, is_dead: Array) -> Image.Image:
-    """The maps `(height, width, filters)` for one input, in reading order."""
+    """Returns the maps `(height, width, filters)` for one input, in reading order."""
     filters = maps.shape[-1]
-    across = min(filters, 8 if filters <= 24 else 16)
-    tiles = [
-        _enlarged(canvas.blue_to_red(_reduced(maps[..., f], _SIDE), limit), _SIDE)
-        for f in range(filters)
+    columns = min(filters, 8 if filters <= 24 else 16)
+    cells = [
+        enlarge_to(blue_to_red(average(maps[..., f], _SIDE), limit), _SIDE) for f in range(filters)
     ]
-    rows = [tiles[start : start + across] for start in range(0, filters, across)]
     frames = [
-        canvas.Frame(f // across, slice(f % across, f % across + 1), MARKS["dead"])
+        Frame(f // columns, slice(f % columns, f % columns + 1), FRAME_COLOURS["dead"])
         for f in np.flatnonzero(is_dead[:filters]).tolist()
     ]
-    return canvas.grid_of(rows, [str(start) for start in range(0, filters, across)], frames=frames)
+    labels = [str(start) for start in range(0, filters, columns)]
+    return cell_grid(split_in_rows(cells, columns), labels, frames=frames)
 
 
 def _strongest(maps: Array, k: int) -> list[tuple[int, tuple[int, int], float]]:
-    """Input, place and value of the k largest outputs in different inputs; none that is zero."""
+    """Returns input, place and value of the k largest outputs in different inputs; none is zero."""
     flat = maps.reshape(len(maps), -1)
     flat = np.where(np.isfinite(flat), flat, -np.inf)
     places, values = flat.argmax(axis=1), flat.max(axis=1)
     best = np.argsort(-values, kind="stable")[:k]
-    wide = maps.shape[2]
+    width = maps.shape[2]
     return [
-        (int(i), (int(places[i]) // wide, int(places[i]) % wide), float(values[i]))
+        (int(i), (int(places[i]) // width, int(places[i]) % width), float(values[i]))
         for i in best
         if values[i] not in (0, -np.inf)
     ]
 
 
-def _largest_patch(patches: Sequence[tuple[Array, slice, slice]]) -> tuple[int, int]:
-    sizes = [pixels[rows, columns].shape for pixels, rows, columns in patches]
+def _largest_patch(levels: Array, fields: Sequence[tuple[slice, slice]]) -> tuple[int, int]:
+    """Returns the largest height and width of receptive fields within an image."""
+    sizes = [levels[rows, columns].shape for rows, columns in fields]
     if not sizes:
         return 1, 1
     return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
 
-def _cut(pixels: Array, rows: slice, columns: slice, size: tuple[int, int]) -> Array:
-    """A patch, with the ground's grey where it would go on outside of the image."""
-    patch = pixels[rows, columns]
-    padding = [
-        (missing, 0) if not part.start else (0, missing)
-        for part, missing in zip((rows, columns), np.subtract(size, patch.shape[:2]), strict=True)
-    ]
-    return np.pad(patch, [*padding, (0, 0)], constant_values=canvas.GAP[0])
-
-
-def _trimmed(images: Array) -> Array:
-    flat = (images == images[:, :1, :1]).all(axis=(0, 3))
-    if flat.all():
-        return images
-    rows, columns = np.flatnonzero(~flat.all(axis=1)), np.flatnonzero(~flat.all(axis=0))
-    return images[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _tiles(images: Array, side: int) -> list[canvas.Pixels]:
-    return [_fitted(image, side) for image in _pixels(images)]
-
-
-def _pixels(images: Array) -> Array:
-    """`(inputs, height, width, 3)` from 0 to 255: one scale for all, from least to largest."""
-    values = np.asarray(images, np.float64)
-    if values.shape[-1] != 3:
-        values = values.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-    finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    return np.clip(np.nan_to_num((values - low) / ((high - low) or 1)), 0, 1) * 255
-
-
-def _fitted(pixels: Array, side: int) -> canvas.Pixels:
-    """An image `(height, width, 3)` from 0 to 255 about as large as the side."""
-    return _enlarged(_reduced(pixels, side).round().astype(np.uint8), side)
-
-
-def _enlarged(pixels: canvas.Pixels, side: int) -> canvas.Pixels:
-    return canvas.enlarged(pixels, max(1, round(side / max(pixels.shape[:2]))))
-
-
-def _reduced(values: Array, side: int) -> Array:
-    """Means of squares, where there are more pixels than 1.5 times the side."""
-    nth = -(-2 * max(values.shape[:2]) // (3 * side))
-    for axis in (0, 1):
-        starts = np.arange(0, values.shape[axis], nth)
-        sizes = np.diff([*starts, values.shape[axis]])
-        sums = np.add.reduceat(values.astype(np.float64), starts, axis=axis)
-        values = sums / np.expand_dims(sizes, tuple({*range(values.ndim)} - {axis}))
-    return values
-
-
-def _placed(
-    rows: Sequence[Sequence[Image.Image]], across: int, down: int = 10, flush: int = 1
-) -> Image.Image:
-    """Pictures in rows, with space between them; columns are flush left (0) or right (1)."""
-    widths = [max(row[c].width for row in rows if c < len(row)) for c in range(max(map(len, rows)))]
-    heights = [max(picture.height for picture in row) for row in rows]
-    size = sum(widths) + across * (len(widths) - 1), sum(heights) + down * (len(rows) - 1)
-    image = Image.new("RGB", size, canvas.PAPER)
-    y = 0
-    for row, height in zip(rows, heights, strict=True):
-        x = 0
-        for picture, width in zip(row, widths, strict=False):
-            image.paste(picture, (x + flush * (width - picture.width), y))
-            x += width + across
-        y += height + down
-    return image
-
-
-def _all(count: int, every: str = "all ") -> str:
+def _input_count(count: int, every: str = "") -> str:
     return "the input" if count == 1 else f"{every}{count} inputs"

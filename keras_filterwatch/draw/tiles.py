@@ -1,201 +1,195 @@
-"""Labelled tiles: windows in the input's shape on white paper, each with its own words."""
+"""Labelled tiles on white: windows of Dense kernels and inputs, each with words of its own."""
 
 import math
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_filterwatch.draw import canvas
+from keras_filterwatch.draw import colours
+from keras_filterwatch.draw.lettering import draw_text, font_of, shorten
+from keras_filterwatch.draw.windows import MAX_SIDE, channel_pixels
 from keras_filterwatch.kernels import Array
 
-MAX_CHANNELS = 8  # that stand side by side in a tile
+MAX_CHANNELS = 8  # channels that stand side by side in a tile
 
-_FONT, _GAP, _LINE, _APART, _NARROWEST = 12, 8, 15, 14, 620
-_WIDEST_LABEL, _WIDEST_TEXT = 150, 120  # left of a row, at a tile
-_ROOM = canvas.WIDEST - _WIDEST_LABEL - 2 * _APART
+_FONT_SIZE, _LINE_HEIGHT = 12, 15
+_SPACE, _GROUP_SPACE = 8, 14  # pixels between tiles, and more between groups of columns
+_MAX_ROW_LABEL, _MAX_TEXT = 150, 120  # pixels of a label left of a row, and of a text at a tile
+_MIN_WIDTH = 620
+_MAX_WIDTH = MAX_SIDE - _MAX_ROW_LABEL - 2 * _GROUP_SPACE
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, a line of text above and one below, and the colour of its outline."""
+    """A picture, a line of text above and one below it, and the colour of its outline."""
 
-    pixels: canvas.Pixels
+    pixels: colours.Pixels
     above: str = ""
     below: str = ""
-    outline: canvas.Colour = canvas.GAP
+    outline: colours.Colour = colours.LIGHT_GREY
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How windows become tiles of one size.
+class TileFormat:
+    """How windows of one size are drawn as tiles.
 
     Attributes:
-        nth: one of so many pixels along each axis is drawn.
-        size: pixels of the picture per pixel of the window.
-        channels: those drawn side by side; one, or three in colour, need not be chosen.
-        across: tiles that fit beside each other.
-        down: rows that fit below each other.
+        every: each second, third, ... pixel along each axis is drawn; 1 for all.
+        pixel_size: pixels of the picture for each pixel of the window, along each axis.
+        channels: those that are drawn side by side; empty for three channels, drawn in colour.
+        columns: tiles that fit beside each other.
+        rows: rows of tiles that fit below each other.
         notes: what is left out.
     """
 
-    nth: int
-    size: int
+    every: int
+    pixel_size: int
     channels: tuple[int, ...]
-    across: int
-    down: int
+    columns: int
+    rows: int
     notes: tuple[str, ...]
 
     @property
-    def coloured(self) -> bool:
-        """Whether windows are drawn in colour around grey."""
+    def is_coloured(self) -> bool:
+        """True if windows are drawn in colour around grey."""
         return not self.channels
 
-    def tile(self, window: Array, limit: float) -> canvas.Pixels:
-        """A window `(height, width, channels)` or `(height, width)` of numbers, zero in between."""
-        window = self.thinned(window)
+    def pixels(self, window: Array, limit: float) -> colours.Pixels:
+        """Returns the tile of a window `(height, width, channels)` or `(height, width)`.
+
+        Zero is white, or grey in colour; numbers of the size `limit` have full colour.
+        """
+        window = self.thin(window)
         if window.ndim == 2:
-            return canvas.window_tile(window, limit, self.size)
-        if self.coloured:
-            return canvas.enlarged(canvas.in_colour(window, limit), self.size)
-        side_by_side = np.moveaxis(window[..., self.channels], -1, 0)
-        return canvas.window_tile(side_by_side, limit, self.size)
+            return channel_pixels(window, limit, self.pixel_size)
+        if self.is_coloured:
+            return colours.enlarge(colours.colours_around_grey(window, limit), self.pixel_size)
+        channels = np.moveaxis(window[..., self.channels], -1, 0)
+        return channel_pixels(channels, limit, self.pixel_size)
 
-    def thinned(self, window: Array) -> Array:
-        """The pixels that are drawn."""
-        return window[:: self.nth, :: self.nth]
+    def thin(self, window: Array) -> Array:
+        """Returns the pixels of a window that are drawn."""
+        return window[:: self.every, :: self.every]
 
 
-def fitted(
+def tile_format(
     strengths: Array, spatial: Sequence[int], target: int, text: str, columns: int = 1
-) -> Fit:
-    """A fit for so many columns of tiles that are as large as the target where possible.
+) -> TileFormat:
+    """Returns how windows are drawn as tiles, as large as the target where there is room.
 
     Args:
         strengths: how strong each channel is, `(channels,)`: of many, the strongest are drawn.
         spatial: height and width of the windows.
         target: pixels of a tile's longer side.
-        text: the longest that is written over a tile.
+        text: the longest text over a tile.
         columns: tiles that must fit beside each other.
 
     Raises:
-        ValueError: they do not.
+        ValueError: so many tiles do not fit beside each other.
     """
-    channels = _drawn_channels(strengths)
+    channels = _strongest_channels(strengths)
     beside = len(channels) or 1
-    longest = min(_WIDEST_TEXT, int(canvas.font_of(_FONT).getlength(text)) + 1)
-    most = _ROOM // (max(longest, 24 * beside) + _GAP)
+    text_width = min(_MAX_TEXT, int(font_of(_FONT_SIZE).getlength(text)) + 1)
+    most = _MAX_WIDTH // (max(text_width, 24 * beside) + _SPACE)
     if columns > most:
         raise ValueError(
             f"{columns} tiles do not fit beside each other, at most {most} do: ask for fewer "
             "units or classes."
         )
-    room = (_ROOM // columns - _GAP) // beside - 1
-    nth = max(1, -(-spatial[1] // room), -(-spatial[0] // (canvas.WIDEST - 3 * _LINE)))
-    height, width = (-(-size // nth) for size in spatial)
-    size = max(1, min(16, target // max(height, width), room // width))
-    wide = max(beside * (width * size + 1), longest)
-    notes = [f"1 of {nth} pixels along each axis"] if nth > 1 else []
+    max_width = (_MAX_WIDTH // columns - _SPACE) // beside - 1
+    every = max(1, -(-spatial[1] // max_width), -(-spatial[0] // (MAX_SIDE - 3 * _LINE_HEIGHT)))
+    height, width = (-(-size // every) for size in spatial)
+    pixel_size = max(1, min(16, target // max(height, width), max_width // width))
+    tile_width = max(beside * (width * pixel_size + 1), text_width)
+    notes = [f"1 of {every} pixels along each axis"] if every > 1 else []
     if beside > 1:
         which = "all" if beside == len(strengths) else "the strongest"
         numbers = ", ".join(map(str, channels))
         notes.append(f"side by side {which} of {len(strengths)} channels: {numbers}")
-    down = canvas.WIDEST // (height * size + 2 * _LINE + _GAP) or 1
-    return Fit(nth, size, channels, _ROOM // (wide + _GAP), down, tuple(notes))
+    return TileFormat(
+        every,
+        pixel_size,
+        channels,
+        columns=_MAX_WIDTH // (tile_width + _SPACE),
+        rows=MAX_SIDE // (height * pixel_size + 2 * _LINE_HEIGHT + _SPACE) or 1,
+        notes=tuple(notes),
+    )
 
 
-def _drawn_channels(strengths: Array) -> tuple[int, ...]:
+def _strongest_channels(strengths: Array) -> tuple[int, ...]:
     if len(strengths) == 3:
         return ()
     strongest = np.argsort(-np.nan_to_num(strengths, nan=np.inf), kind="stable")[:MAX_CHANNELS]
     return tuple(map(int, np.sort(strongest)))
 
 
-def in_rows(tiles: Sequence[Tile], fit: Fit) -> list[Sequence[Tile]]:
-    """Tiles in reading order, in rows that fit and leave few places free."""
-    least = min(fit.across, max(-(-len(tiles) // fit.down), math.ceil(math.sqrt(len(tiles)))))
-    widths = range(least, min(2 * least, fit.across) + 1)
-    across = min(widths, key=lambda width: (-len(tiles) % width, width))
-    return [tiles[start : start + across] for start in range(0, len(tiles), across)]
+def tiles_in_rows(tiles: Sequence[Tile], tile_format: TileFormat) -> list[Sequence[Tile]]:
+    """Returns tiles in reading order, in rows that fit and leave few places empty."""
+    fewest = max(-(-len(tiles) // tile_format.rows), math.ceil(math.sqrt(len(tiles))))
+    fewest = min(tile_format.columns, fewest)
+    candidates = range(fewest, min(2 * fewest, tile_format.columns) + 1)
+    columns = min(candidates, key=lambda count: (-len(tiles) % count, count))
+    return [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
 
 
-def grid_of(
-    rows: Sequence[Sequence[Tile]], left: Sequence[str] = (), apart: Sequence[int] = ()
+def tile_grid(
+    rows: Sequence[Sequence[Tile]],
+    row_labels: Sequence[str] = (),
+    group_starts: Sequence[int] = (),
 ) -> Image.Image:
-    """Rows of tiles on white, with a label left of each, and more room before some columns."""
-    font = canvas.font_of(_FONT)
+    """Returns rows of tiles on white.
+
+    Args:
+        rows: tiles of one size; rows may be shorter than others.
+        row_labels: a label left of each row.
+        group_starts: columns that have more space before them.
+    """
+    font = font_of(_FONT_SIZE)
     tiles = [tile for row in rows for tile in row]
     height, width = tiles[0].pixels.shape[:2]
-    above = [canvas.shortened(tile.above, font, _WIDEST_TEXT) for tile in tiles]
-    below = [canvas.shortened(tile.below, font, _WIDEST_TEXT) for tile in tiles]
-    wide = max(width, *(int(font.getlength(text)) + 1 for text in above + below)) + _GAP
-    over = _LINE * any(above) + 1
-    high = over + height + _LINE * any(below) + _GAP
-    left = [canvas.shortened(label, font, _WIDEST_LABEL) for label in left]
-    indent = max((int(font.getlength(label)) + _GAP for label in left), default=0)
-    corners = [
-        indent + c * wide + (wide - _GAP - width) // 2 + 1 + _APART * sum(a <= c for a in apart)
+    above = [shorten(tile.above, font, _MAX_TEXT) for tile in tiles]
+    below = [shorten(tile.below, font, _MAX_TEXT) for tile in tiles]
+    text_width = max(int(font.getlength(text)) + 1 for text in above + below)
+    across = max(width, text_width) + _SPACE
+    top = _LINE_HEIGHT * any(above) + 1
+    down = top + height + _LINE_HEIGHT * any(below) + _SPACE
+    row_labels = [shorten(label, font, _MAX_ROW_LABEL) for label in row_labels]
+    indent = max((int(font.getlength(label)) + _SPACE for label in row_labels), default=0)
+    lefts = [
+        indent
+        + c * across
+        + (across - _SPACE - width) // 2
+        + 1
+        + _GROUP_SPACE * sum(start <= c for start in group_starts)
         for c in range(max(map(len, rows)))
     ]
-    across = max(indent + len(corners) * wide + len(apart) * _APART, _NARROWEST)
-    image = Image.new("RGB", (across, len(rows) * high), canvas.PAPER)
+    total = indent + len(lefts) * across + len(group_starts) * _GROUP_SPACE
+    image = Image.new("RGB", (max(total, _MIN_WIDTH), len(rows) * down), colours.WHITE)
     draw = ImageDraw.Draw(image)
-    middles, bottoms = [], []
+    places_above, places_below = [], []
     for r, row in enumerate(rows):
-        y = r * high + over
-        for x, tile in zip(corners, row, strict=False):
-            outline = (x - 1, y - 1, x + width, y + height)
-            if tile.outline != canvas.GAP:  # a mark is twice as wide
+        y = r * down + top
+        for x, tile in zip(lefts, row, strict=False):
+            if tile.outline != colours.LIGHT_GREY:  # an outline that means something is wider
                 draw.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), tile.outline)
-            draw.rectangle(outline, tile.outline)
+            draw.rectangle((x - 1, y - 1, x + width, y + height), tile.outline)
             image.paste(Image.fromarray(tile.pixels), (x, y))
-            middles.append((x + width / 2, y - 3.0))
-            bottoms.append((x + width / 2, y + height + 2.0))
-    canvas.write(image, middles, above, font, "mb")
-    canvas.write(image, bottoms, below, font, "ma")
-    heights = [r * high + over + height / 2 for r in range(len(left))]
-    canvas.write(image, [(indent - _GAP, y) for y in heights], left, font, "rm")
+            places_above.append((x + width / 2, y - 3.0))
+            places_below.append((x + width / 2, y + height + 2.0))
+    draw_text(image, places_above, above, font, "mb")
+    draw_text(image, places_below, below, font, "ma")
+    middles = [r * down + top + height / 2 for r in range(len(row_labels))]
+    draw_text(image, [(indent - _SPACE, y) for y in middles], row_labels, font, "rm")
     return image
 
 
-def scales(limits: Sequence[tuple[str, float, bool]]) -> Image.Image:
-    """The scales of a picture that has several: what each is for, its limit, whether in colour."""
-    font = canvas.font_of(12)
-    bars = [canvas.scale(limit, coloured) for _, limit, coloured in limits]
-    indent = max(int(font.getlength(name)) for name, _, _ in limits) + 6
-    size = (indent + max(bar.width for bar in bars), 18 * len(bars))
-    image = Image.new("RGB", size, canvas.PAPER)
-    for i, bar in enumerate(bars):
-        image.paste(bar, (indent, 18 * i))
-    places = [(0.0, 18.0 * i + 7) for i in range(len(bars))]
-    canvas.write(image, places, [name for name, _, _ in limits], font, "lm")
-    return image
+def signed_number(number: float, digits: int) -> str:
+    """Returns a number with so many digits and its sign.
 
-
-def chosen(what: str, wanted: Iterable[int] | int | None, there_are: int) -> list[int]:
-    """The indices asked for, checked; all where none are.
-
-    Raises:
-        TypeError: what is no index.
-        ValueError: none, or one that is not there.
+    Example:
+        >>> signed_number(0.5, 2)
+        '+0.50'
     """
-    if wanted is None:
-        return list(range(there_are))
-    several = wanted if isinstance(wanted, Iterable) else [wanted]
-    try:
-        indices = [operator.index(each) for each in several]
-    except TypeError as error:
-        raise TypeError(f"{what}={wanted!r}: whole numbers are needed, such as [0, 1].") from error
-    if not indices:
-        raise ValueError(f"{what}: none are asked for; name some, or leave it out.")
-    absent = [index for index in indices if not 0 <= index < there_are]
-    if absent:
-        raise ValueError(f"{what} {absent} are not there: there are 0 to {there_are - 1}.")
-    return indices
-
-
-def signed(number: float, digits: int) -> str:
-    """So many digits, with their sign."""
     return f"{number:+#.{digits}g}".rstrip(".") if np.isfinite(number) else str(number)

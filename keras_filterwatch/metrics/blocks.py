@@ -1,4 +1,4 @@
-"""How a kernel is read: block by block, whatever its size, layout or dtype."""
+"""Reads a kernel in blocks that fit a processor's cache, whatever its size, layout or dtype."""
 
 import math
 from collections.abc import Iterator
@@ -12,72 +12,96 @@ from keras_filterwatch.kernels import LARGE, Array
 Floats = NDArray[np.float64]
 Weights = NDArray[np.floating]
 
-ROUNDING = 1e-12  # what is below this share of the energy it came from is rounding noise
-_BLOCK = 2**21  # bytes of a block, which the caches next to a core hold
-_HELD = {"f": 4, "V": 4, "i": 2}  # kind of number -> bytes that single precision can hold
-_TOGETHER = 16  # numbers that are added in single precision, before float64 goes on
-_SMALLEST, _LARGEST = 1e-12, 1e15  # norms of filters whose weights single precision can square
+ROUNDING = 1e-12  # a smaller share of the energy that it was computed from is rounding noise
+_BLOCK_BYTES = 2**21  # a core's own cache holds as much
+_EXACT_IN_FLOAT32 = {"f": 4, "V": 4, "i": 2}  # kind of dtype -> bytes that float32 can represent
+_FLOAT32_TERMS = 16  # float32 adds so many terms, and float64 adds up their sums
+_SMALLEST_NORM, _LARGEST_NORM = 1e-12, 1e15  # float32 can square the weights of such filters
 
 
 def blocks(*arrays: Array, whole_filters: bool = False) -> Iterator[tuple[slice, list[Weights]]]:
-    """Walks arrays of one shape `(*spatial, channels, filters)` together.
+    """Walks through arrays of one shape `(*spatial, channels, filters)` together.
 
-    Yields the filters that a block holds and, of each array, the block with axes `(taps, channels,
-    filters)`, to be read only; taps are the positions of the window, 1 for a dense kernel. With
-    `whole_filters` no filter is spread over several blocks. Blocks come in float64; those of large
-    kernels of single precision or less in float32, where `beyond_single_precision` tells which
-    weights are too small or too large, and `sums` and `products` add up the others.
+    Yields the filters that a block contains and, for each array, the block with axes `(taps,
+    channels, filters)`, which must not be written to. Taps are the positions of the window; a
+    dense kernel has 1. With `whole_filters` every block has all channels of its filters. Blocks
+    are float64, or float32 for kernels that `precision` says so of.
+
+    Example:
+        >>> import numpy as np
+        >>> [(filters, block.shape) for filters, (block,) in blocks(np.ones((3, 3, 2, 8)))]
+        [(slice(0, 8, None), (9, 2, 8))]
     """
     *spatial, channels, filters = arrays[0].shape
     taps = math.prod(spatial)
     if 0 in (taps, channels, filters):
         return
     dtype = precision(*arrays)
-    most = _BLOCK // dtype.itemsize
+    most = _BLOCK_BYTES // dtype.itemsize
     deep = channels if whole_filters else min(channels, max(1, most // (taps * filters)))
-    if deep > _TOGETHER and not whole_filters:
-        deep -= deep % _TOGETHER  # as `products` likes it
+    if deep > _FLOAT32_TERMS and not whole_filters:
+        deep -= deep % _FLOAT32_TERMS  # `filter_products` then needs no loop over taps
     wide = max(1, most // (taps * deep))
     for first in range(0, filters, wide):
         columns = slice(first, min(first + wide, filters))
         for channel in range(0, channels, deep):
             parts = [array[..., channel : channel + deep, columns] for array in arrays]
-            yield columns, [_in_order(part, dtype) for part in parts]
+            yield columns, [_contiguous(part, dtype) for part in parts]
 
 
-def _in_order(part: Array, dtype: np.dtype[Any]) -> Weights:
-    ordered = part.dtype == dtype and part.strides[-1] == part.itemsize
-    block = part if ordered else part.astype(dtype, order="C")
+def _contiguous(part: Array, dtype: np.dtype[Any]) -> Weights:
+    contiguous = part.dtype == dtype and part.strides[-1] == part.itemsize
+    block = part if contiguous else part.astype(dtype, order="C")
     return block.reshape(-1, *part.shape[-2:])
 
 
 def precision(*arrays: Array) -> np.dtype[Any]:
-    """What numbers of these arrays of one shape are read in."""
-    short = all(array.dtype.itemsize <= _HELD.get(array.dtype.kind, 0) for array in arrays)
-    return np.dtype(np.float32 if short and arrays[0].size > LARGE else np.float64)
+    """Returns the dtype in which `blocks` reads arrays of one shape.
+
+    It is float32 for kernels of more than 65,536 weights whose dtype float32 can represent, and
+    float64 for all others.
+    """
+    exact = all(
+        array.dtype.itemsize <= _EXACT_IN_FLOAT32.get(array.dtype.kind, 0) for array in arrays
+    )
+    return np.dtype(np.float32 if exact and arrays[0].size > LARGE else np.float64)
 
 
-def beyond_single_precision(array: Array, norms: Array) -> bool:
-    """Whether it would be read in it, and filters with these norms cannot be squared in it."""
-    if precision(array) == np.float64:
-        return False
-    weights = array[..., (norms < _SMALLEST) | (norms > _LARGEST)]
+def overflows_float32(array: Array, norms: Floats) -> bool:
+    """Returns True if float32 cannot square the weights of some filter that is finite and not 0.
+
+    The squares would overflow to infinity or underflow to 0. `norms`, `(filters,)`, are the
+    filters' norms as read in float32.
+    """
+    weights = array[..., (norms < _SMALLEST_NORM) | (norms > _LARGEST_NORM)]
     axes = tuple(range(array.ndim - 1))
     return bool((np.isfinite(weights).all(axis=axes) & weights.any(axis=axes)).any())
 
 
-def sums(one: Weights, other: Weights) -> Floats:
-    """Sums of products over the taps of two blocks, `(channels, filters)`."""
-    added = np.zeros(one.shape[1:])
-    for start in range(0, len(one), _TOGETHER):
-        some = slice(start, start + _TOGETHER)
-        added += np.einsum("tcf,tcf->cf", one[some], other[some])
-    return added
+def slice_products(one: Weights, other: Weights) -> Floats:
+    """Returns the scalar products of the slices of two blocks, `(channels, filters)`."""
+    total = np.zeros(one.shape[1:])
+    for start in range(0, len(one), _FLOAT32_TERMS):
+        taps = slice(start, start + _FLOAT32_TERMS)
+        total += np.einsum("tcf,tcf->cf", one[taps], other[taps])
+    return total
 
 
-def products(one: Weights, other: Weights) -> Floats:
-    """Scalar products of the filters of two blocks, `(filters,)`."""
+def filter_products(one: Weights, other: Weights) -> Floats:
+    """Returns the scalar products of the filters of two blocks, `(filters,)`."""
     taps, channels, filters = one.shape
-    if taps == 1 and channels % _TOGETHER == 0:
-        one, other = (each.reshape(_TOGETHER, -1, filters) for each in (one, other))
-    return np.asarray(sums(one, other).sum(axis=0))
+    if taps == 1 and channels % _FLOAT32_TERMS == 0:
+        one, other = (block.reshape(_FLOAT32_TERMS, -1, filters) for block in (one, other))
+    return np.asarray(slice_products(one, other).sum(axis=0))
+
+
+@np.errstate(all="ignore")
+def euclidean_norms(array: Array) -> Floats:
+    """Returns the norm of each filter of `(*spatial, channels, filters)`, `(filters,)`.
+
+    A norm is not finite where a weight is not.
+    """
+    squares = np.zeros(array.shape[-1])
+    for columns, (block,) in blocks(array):
+        squares[columns] += filter_products(block, block)
+    return np.sqrt(squares)

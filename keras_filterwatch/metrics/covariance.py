@@ -1,4 +1,4 @@
-"""How do the slices of a kernel vary? Their covariances, over the layer and filter by filter."""
+"""How do the slices of a kernel vary together? Their covariances, of the layer and per filter."""
 
 import math
 from dataclasses import dataclass
@@ -6,83 +6,94 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import ROUNDING, Floats, Weights, blocks, products
-from keras_filterwatch.metrics.similarity import Comparison, compare
+from keras_filterwatch.metrics.blocks import ROUNDING, Floats, Weights, blocks, filter_products
+from keras_filterwatch.metrics.similarity import FilterSimilarity, filter_similarity
 
-WIDEST = 512  # taps of a window that are compared: of more, an even sample
-_SMALL = 25  # taps up to which covariances are summed one by one, which is faster there
+MOST_TAPS = 512  # taps of a window that are used; of more, an even sample
+_FEW_TAPS = 25  # up to so many taps, products of pairs are faster than matrix products per filter
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
-    """How a kernel's slices vary over each other.
+class SliceCovariance:
+    """How the slices of a kernel vary together.
 
-    A slice has its taps as coordinates. Without a window a filter is one slice, and its channels
-    are the coordinates.
+    The coordinates of a slice are its taps. In a kernel without a window a filter counts as one
+    slice, and its channels are the coordinates.
 
     Attributes:
-        gram: the Gram matrix of the centred slices, from coordinate to coordinate; without a
-            window that from filter to filter, which has the same trace and sum of squares.
-        energy: of the slices before they were centred.
+        gram: the Gram matrix of the centred slices, `(coordinates, coordinates)`; without a
+            window `(filters, filters)`, which has the same trace and sum of squares.
+        energy: the sum of the squared weights, before they were centred.
         anisotropy: of the layer, see `noise.anisotropy`.
-        of_filters: of each filter's own slices, `(filters,)`; NaN with fewer than three.
+        filter_anisotropy: of each filter's own slices, `(filters,)`; NaN with fewer than three.
     """
 
     gram: Floats
     energy: float
     anisotropy: float
-    of_filters: Floats
+    filter_anisotropy: Floats
 
 
 @np.errstate(all="ignore")
-def spread(array: Array, compared: Comparison | None = None) -> Spread:
-    """That of a kernel `(*spatial, channels, filters)`; `compared`, if known, are its filters."""
+def slice_covariance(array: Array, similarity: FilterSimilarity | None = None) -> SliceCovariance:
+    """Returns how the slices of `(*spatial, channels, filters)` vary together.
+
+    `similarity`, that of its filters, saves computing it again for kernels without a window.
+
+    Example:
+        >>> import numpy as np
+        >>> one_pattern = np.array([[1.0, 2.0], [0.0, 0.0], [-1.0, -2.0]])[:, np.newaxis]
+        >>> slice_covariance(np.tile(one_pattern, (1, 2, 1))).anisotropy
+        1.0
+    """
     if math.prod(array.shape[:-2]) == 1:
-        return _between_filters(array, compared or compare(array))
+        return _between_filters(array, similarity or filter_similarity(array))
     points = _coordinates(array)
     taps, channels, filters = points.shape
     mean, energies = np.zeros((taps, filters)), np.zeros(filters)
     for columns, (block,) in blocks(points):
         mean[:, columns] += block.sum(axis=1, dtype=np.float64)
-        energies[columns] += products(block, block)
+        energies[columns] += filter_products(block, block)
     mean /= max(channels, 1)
-    of_layer = mean.mean(axis=1, keepdims=True) if filters else mean
-    if taps <= _SMALL:
-        grams = _by_pairs(points, mean)
+    layer_mean = mean.mean(axis=1, keepdims=True) if filters else mean
+    if taps <= _FEW_TAPS:
+        grams = _filter_grams(points, mean)
         traces, squares = np.trace(grams), np.square(grams).sum(axis=(0, 1))
-        apart = mean - of_layer
-        gram = grams.sum(axis=2) + channels * apart @ apart.T
+        offsets = mean - layer_mean
+        gram = grams.sum(axis=2) + channels * offsets @ offsets.T
     else:
-        traces, squares = _filter_by_filter(points, mean)
-        gram = _at_once(points, of_layer)
+        traces, squares = _filter_traces(points, mean)
+        gram = _layer_gram(points, layer_mean)
     energy = float(energies.sum())
-    of_filters = _sphericity(traces, squares, energies, channels, taps)
-    return Spread(gram, energy, _anisotropy(gram, energy, channels * filters, taps), of_filters)
+    anisotropy = _layer_anisotropy(gram, energy, channels * filters, taps)
+    filter_anisotropy = _sphericity(traces, squares, energies, channels, taps)
+    return SliceCovariance(gram, energy, anisotropy, filter_anisotropy)
 
 
-def _between_filters(array: Array, compared: Comparison) -> Spread:
+def _between_filters(array: Array, similarity: FilterSimilarity) -> SliceCovariance:
     channels, filters = array.shape[-2:]
-    count = len(compared.gram) + compared.empty
+    comparable = len(similarity.gram)
+    count = comparable + similarity.left_out
     gram = np.zeros((count, count))
-    gram[: len(compared.gram), : len(compared.gram)] = compared.gram
+    gram[:comparable, :comparable] = similarity.gram
     energy = float(np.trace(gram))
     if count:
         mean = gram.mean(axis=0)
         gram = gram - mean - mean[:, np.newaxis] + mean.mean()
-    anisotropy = _anisotropy(gram, energy, count, channels)
-    return Spread(gram, energy, anisotropy, np.full(filters, np.nan))
+    anisotropy = _layer_anisotropy(gram, energy, count, channels)
+    return SliceCovariance(gram, energy, anisotropy, np.full(filters, np.nan))
 
 
 def _coordinates(array: Array) -> Array:
-    """The kernel as `(taps, channels, filters)`, of large windows an even sample."""
+    """Returns the kernel as `(taps, channels, filters)`, with a sample of many taps."""
     points = array.reshape(-1, *array.shape[-2:]) if array.size else np.zeros((1, 0, 0))
-    if len(points) > WIDEST:
-        points = points[np.linspace(0, len(points) - 1, WIDEST).astype(int)]
+    if len(points) > MOST_TAPS:
+        points = points[np.linspace(0, len(points) - 1, MOST_TAPS).astype(int)]
     return np.asarray(points)
 
 
-def _by_pairs(points: Array, mean: Floats) -> Floats:
-    """The Gram matrix of each filter's slices, `(coordinates, coordinates, filters)`."""
+def _filter_grams(points: Array, mean: Floats) -> Floats:
+    """Returns the Gram matrix of each filter's slices, `(taps, taps, filters)`."""
     count, _, filters = points.shape
     grams = np.zeros((count, count, filters))
     for columns, (block,) in blocks(points):
@@ -94,8 +105,8 @@ def _by_pairs(points: Array, mean: Floats) -> Floats:
     return grams
 
 
-def _at_once(points: Array, mean: Floats) -> Floats:
-    """The Gram matrix of all slices."""
+def _layer_gram(points: Array, mean: Floats) -> Floats:
+    """Returns the Gram matrix of all slices, `(taps, taps)`."""
     gram = np.zeros((len(points), len(points)))
     for _, (block,) in blocks(points):
         rows = _centred(block, mean).reshape(len(points), -1)
@@ -103,26 +114,26 @@ def _at_once(points: Array, mean: Floats) -> Floats:
     return gram
 
 
-def _filter_by_filter(points: Array, mean: Floats) -> tuple[Floats, Floats]:
-    """Trace and sum of squares of the Gram matrix of each filter's slices."""
+def _filter_traces(points: Array, mean: Floats) -> tuple[Floats, Floats]:
+    """Returns trace and sum of squares of each filter's Gram matrix, both `(filters,)`."""
     coordinates, slices, filters = points.shape
-    sums = np.zeros((2, filters))
+    traces, squares = np.zeros((2, filters))
     if slices > 1:
         for columns, (block,) in blocks(points, whole_filters=True):
             rows = _centred(block, mean[:, columns]).transpose(2, 1, 0)
-            turned = rows.transpose(0, 2, 1)
-            # both products have the same trace and norm: the smaller one will do
-            gram = rows @ turned if slices < coordinates else turned @ rows
-            sums[0, columns] = np.trace(gram, axis1=1, axis2=2)
-            sums[1, columns] = np.square(gram.astype(np.float64)).sum(axis=(1, 2))
-    return sums[0], sums[1]
+            transposed = rows.transpose(0, 2, 1)
+            # both products have the same trace and sum of squares, so the smaller one will do
+            gram = rows @ transposed if slices < coordinates else transposed @ rows
+            traces[columns] = np.trace(gram, axis1=1, axis2=2)
+            squares[columns] = np.square(gram.astype(np.float64)).sum(axis=(1, 2))
+    return traces, squares
 
 
 def _centred(block: Weights, mean: Floats) -> Weights:
     return np.asarray(block - mean[:, np.newaxis].astype(block.dtype))
 
 
-def _anisotropy(gram: Floats, energy: float, slices: int, dimensions: int) -> float:
+def _layer_anisotropy(gram: Floats, energy: float, slices: int, dimensions: int) -> float:
     trace, squares = np.asarray(np.trace(gram)), np.square(gram).sum()
     return float(_sphericity(trace, squares, np.asarray(energy), slices, dimensions))
 
@@ -130,10 +141,10 @@ def _anisotropy(gram: Floats, energy: float, slices: int, dimensions: int) -> fl
 def _sphericity(
     traces: Floats, squares: Floats, energies: Floats, slices: int, dimensions: int
 ) -> Floats:
-    """John's (1971) test of sphericity, rescaled; NaN where undefined or rounding noise."""
+    """Returns John's (1971) test of sphericity, rescaled; NaN if undefined or rounding noise."""
     m, d = slices - 1, dimensions
     if m < 2 or d < 2:
         return np.full(np.shape(traces), np.nan)
-    some = np.where(traces > ROUNDING * energies, traces, np.nan)
+    variances = np.where(traces > ROUNDING * energies, traces, np.nan)
     under_noise = (m + d + 1) / (m * d + 2)
-    return np.asarray((squares / np.square(some) - under_noise) / (1 - under_noise))
+    return np.asarray((squares / np.square(variances) - under_noise) / (1 - under_noise))

@@ -1,4 +1,4 @@
-"""Is it noise? Geary's C, the noise score, and what C cannot see: dc and anisotropy.
+"""Is it noise? Geary's C, the noise score, and what C cannot detect: dc and anisotropy.
 
 A slice is one spatial window of a kernel, one (channel, filter) pair: n taps on a grid with E
 pairs of neighbours. A layer, and each filter, pools its slices as ratios of sums, so that every
@@ -12,84 +12,112 @@ from functools import cache
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics.blocks import Floats, blocks, sums
-from keras_filterwatch.metrics.covariance import WIDEST, Spread, spread
+from keras_filterwatch.metrics.blocks import Floats, blocks, slice_products
+from keras_filterwatch.metrics.covariance import MOST_TAPS, slice_covariance
+from keras_filterwatch.metrics.facts import KernelFacts, Measurement, Measurements
 
-_TINY = 1e-140  # squares below this lose digits when squared again
+ROUGHNESS = {
+    "noise": "Noise score: 1 is noise, 0 the smoothest pattern that the window can carry.",
+    "geary_c": "Geary's C of neighbouring weights: 1 is noise, towards 0 is smooth.",
+    "noise_z": "Standard errors between Geary's C and that of noise.",
+    "slices": "Effective number of slices that the noise score rests on.",
+    "dc": "Share of the energy in the slices' means: 1/n is noise, 1 a flat kernel.",
+}
+ANISOTROPY = {
+    "anisotropy": "What the slices share: 0 is noise, 1 one pattern in all of them.",
+}
 
 # A verdict needs an effect that matters and evidence for it, never one of them alone.
-NEAR, FAR = 3, 5  # standard errors within which a score is noise's own, beyond which it is not
-_RESOLVED = 1 / 8  # "untrained" is said only where a noise score this far from 1 would be seen
-_EFFECT = {"noise": 0.1, "dc": 0.5, "anisotropy": 0.05}  # what matters; dc as a multiple of 1/n
+NEAR, FAR = 3, 5  # standard errors: a score nearer than NEAR may be noise, beyond FAR it is not
+_EFFECT = {"noise": 0.1, "dc": 0.5, "anisotropy": 0.05}  # that matters; dc relative to its 1/n
+_DETECTABLE = 1 / 8  # "untrained" needs so many slices that a noise score so far from 1 is evident
+_SMALLEST_SQUARE = 1e-140  # smaller sums of squares lose digits when they are squared again
 
 
-@np.errstate(all="ignore")
+def measure_roughness(facts: KernelFacts) -> Measurements:
+    """Measures `noise`, `geary_c`, `noise_z`, `slices` and `dc`, of the layer and of each filter.
+
+    They are undefined, NaN, for kernels without neighbouring taps. Filters that diverged are left
+    out.
+    """
+    sums, spatial = _sums(facts.finite_weights), facts.kernel.spatial
+    layer, filters = _pooled(sums.sum(axis=1), spatial), _pooled(sums, spatial)
+    return {
+        name: Measurement(float(layer[name]), facts.for_all_filters(filters[name]))
+        for name in layer
+    }
+
+
+def measure_anisotropy(facts: KernelFacts) -> Measurements:
+    """Measures `anisotropy`, of the layer and of each filter's own slices."""
+    covariance = facts.covariance
+    filters = facts.for_all_filters(covariance.filter_anisotropy)
+    return {"anisotropy": Measurement(covariance.anisotropy, filters)}
+
+
 def geary_c(array: Array) -> float:
-    """Geary's C (1954) of a kernel `(*spatial, channels, filters)`.
+    """Returns Geary's C (1954) of a kernel `(*spatial, channels, filters)`.
 
     1 in expectation for noise of any scale and distribution, towards 0 for smooth kernels, above
     1 for checkerboards. NaN where no tap has a neighbour or no slice varies.
+
+    Example:
+        >>> import numpy as np
+        >>> sobel = np.outer([1, 2, 1], [-1, 0, 1]).reshape(3, 3, 1, 1)
+        >>> round(geary_c(sobel), 3)
+        0.444
     """
-    return float(_pool(_sums(array).sum(axis=1), array.shape[:-2])["geary_c"])
+    return _layer_score("geary_c", array)
 
 
-@np.errstate(all="ignore")
 def noise_score(array: Array) -> float:
-    """C of `(*spatial, channels, filters)` rescaled: 1 is noise, 0 the smoothest pattern there is.
+    """Returns Geary's C of `(*spatial, channels, filters)`, rescaled for the size of the window.
 
-    Comparable across window sizes; above 1 for checkerboards. Low is good in a trained first
-    layer. NaN where no tap has a neighbour or no slice varies.
+    1 is noise, 0 the smoothest pattern that the window can carry; above 1 are checkerboards. It is
+    comparable across window sizes. Low is good in a trained first layer. NaN where no tap has a
+    neighbour or no slice varies.
+
+    Example:
+        >>> import numpy as np
+        >>> sobel = np.outer([1, 2, 1], [-1, 0, 1]).reshape(3, 3, 1, 1)
+        >>> round(noise_score(sobel), 3)
+        0.167
     """
-    return float(_pool(_sums(array).sum(axis=1), array.shape[:-2])["noise"])
+    return _layer_score("noise", array)
 
 
-@np.errstate(all="ignore")
 def anisotropy(array: Array) -> float:
-    """How much the slices of `(*spatial, channels, filters)` share structure.
+    """Returns how much the slices of `(*spatial, channels, filters)` share structure.
 
     tr(G^2)/tr(G)^2 of their Gram matrix G, John's (1971) test of sphericity, rescaled: 0 in
     expectation for Gaussian noise, 1 when all slices are one pattern. Kernels without neighbours
     compare their filters over the channels, of more than 512 filters an even sample; of windows
     with more than 512 taps an even sample of taps. NaN with fewer than three slices.
+
+    Example:
+        >>> import numpy as np
+        >>> sobel = np.outer([1.0, 2.0, 1.0], [-1.0, 0.0, 1.0]).reshape(3, 3, 1, 1)
+        >>> round(anisotropy(sobel * np.arange(1, 9)), 6)
+        1.0
     """
-    return spread(array).anisotropy
-
-
-@np.errstate(all="ignore")
-def roughness(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
-    """All of this file but anisotropy, for a kernel `(*spatial, channels, filters)`.
-
-    Returns the layer's numbers, without those that are undefined, and the same per filter,
-    `(filters,)`, NaN where undefined: `geary_c`, `noise`, `noise_z` (standard errors from noise),
-    `slices` (their effective number) and `dc` (share of the energy in the slices' means: 1/n under
-    noise, 1 for a flat kernel). The weights have to be finite.
-    """
-    spatial, added = array.shape[:-2], _sums(array)
-    layer = {name: float(value) for name, value in _pool(added.sum(axis=1), spatial).items()}
-    defined = {name: value for name, value in layer.items() if np.isfinite(value)}
-    return defined, _pool(added, spatial)
-
-
-def shared(varied: Spread) -> tuple[dict[str, float], dict[str, Floats]]:
-    """`anisotropy` of a layer, if it is defined, and of its filters, `(filters,)`."""
-    of_layer = varied.anisotropy
-    numbers = {"anisotropy": of_layer} if np.isfinite(of_layer) else {}
-    return numbers, {"anisotropy": varied.of_filters}
-
-
-def measure(array: Array) -> tuple[dict[str, float], dict[str, Floats]]:
-    """All of this file for one kernel `(*spatial, channels, filters)`."""
-    layer, filters = roughness(array)
-    more, of_filters = shared(spread(array))
-    return layer | more, filters | of_filters
+    return slice_covariance(array).anisotropy
 
 
 def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
-    """`"structured"`, `"untrained"` or `"undetermined"`, from `measure` of a kernel of this shape.
+    """Returns `"structured"`, `"untrained"` or `"undetermined"` for a kernel of this shape.
 
     Structured: the noise score, dc or anisotropy differs from noise by an effect that matters,
     beyond five standard errors. Untrained: none differs by three, and there are enough slices to
-    have seen one that does. Kernels without neighbours can look structured, never untrained.
+    make a difference of 1/8 in the noise score evident. Kernels without neighbours can look
+    structured, never untrained.
+
+    Args:
+        scores: of the layer: `noise`, `slices`, `dc` and `anisotropy`, as far as they are defined.
+        shape: of the kernel, `(*spatial, channels, filters)`.
+
+    Example:
+        >>> verdict({"noise": 0.4, "slices": 96, "dc": 0.1, "anisotropy": 0.0}, (5, 5, 3, 32))
+        'structured'
     """
     *spatial, channels, filters = shape
     n, slices = math.prod(spatial), channels * filters
@@ -102,37 +130,53 @@ def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
     error = {
         "noise": noise_error(tuple(spatial), effective),
         "dc": math.sqrt(2 * (n - 1) / (n + 2) / effective),
-        "anisotropy": 2 / (rows * min(n, WIDEST)),
+        "anisotropy": 2 / (rows * min(n, MOST_TAPS)),
     }
-    away = {
+    difference = {
         "noise": abs(scores["noise"] - 1),
         "dc": abs(n * scores.get("dc", 1 / n) - 1),
-        # slices of unequal size count as fewer: about 1 / rows is what noise then shares
+        # slices of unequal size count as fewer: noise then has an anisotropy of about 1 / rows
         "anisotropy": scores.get("anisotropy", 0.0) - (1 / rows - 1 / max(slices - 1, 1)),
     }
-    if any(away[k] > max(_EFFECT[k], FAR * error[k]) for k in away):
+    if any(difference[name] > max(_EFFECT[name], FAR * error[name]) for name in error):
         return "structured"
-    resolved = NEAR * error["noise"] < _RESOLVED
-    if resolved and all(away[k] < NEAR * error[k] for k in away):
+    enough_slices = NEAR * error["noise"] < _DETECTABLE
+    if enough_slices and all(difference[name] < NEAR * error[name] for name in error):
         return "untrained"
     return "undetermined"
 
 
 def noise_error(spatial: tuple[int, ...], slices: float) -> float:
-    """Standard error of the noise score of so many effective slices of pure noise."""
+    """Returns the standard error of the noise score of so many effective slices of noise.
+
+    Example:
+        >>> round(noise_error((3, 3), 72), 6)  # sqrt(1/18 / 72) / (1 - 1/3)
+        0.041667
+    """
     return math.sqrt(variance_of_c(spatial) / slices) / (1 - smoothest_c(spatial))
 
 
 @cache
 def smoothest_c(spatial: tuple[int, ...]) -> float:
-    """The lowest C that a window of this size can have: 1/3 for 3x3, .0566 for 7x7."""
+    """Returns the lowest C that a window of this size can have: 1/3 for 3x3, .0566 for 7x7.
+
+    Example:
+        >>> round(smoothest_c((7, 7)), 4)
+        0.0566
+    """
     n, pairs = math.prod(spatial), _neighbour_pairs(spatial)
     return (n - 1) * (1 - math.cos(math.pi / max(spatial))) / pairs
 
 
 @cache
 def variance_of_c(spatial: tuple[int, ...]) -> float:
-    """Variance of one slice's C under normal noise (Cliff & Ord 1981): 1/18 for 3x3."""
+    """Returns the variance of one slice's C under normal noise (Cliff & Ord 1981).
+
+    Example:
+        >>> from fractions import Fraction
+        >>> Fraction(variance_of_c((3, 3))).limit_denominator(1000)
+        Fraction(1, 18)
+    """
     n, s0 = math.prod(spatial), 2 * _neighbour_pairs(spatial)
     degree = sum(_neighbours_along(axis, spatial) for axis in range(len(spatial)))
     s2 = 4 * float(np.square(degree).sum())
@@ -152,42 +196,56 @@ def _neighbours_along(axis: int, spatial: Sequence[int]) -> Floats:
     return np.broadcast_to(counts.reshape(shape), spatial)
 
 
+def _layer_score(name: str, array: Array) -> float:
+    return float(_pooled(_sums(array).sum(axis=1), array.shape[:-2])[name])
+
+
+@np.errstate(all="ignore")
 def _sums(array: Array) -> Floats:
-    """Per filter, what the ratios are made of, added over its slices: `(5, filters)`."""
+    """Returns per filter what the ratios are made of, added over its slices, `(5, filters)`.
+
+    They are the squared differences of neighbours, the squared deviations from a slice's mean, the
+    square of a slice's squared deviations, the squared means times n, and the squared weights.
+    """
     spatial = array.shape[:-2]
-    added = np.zeros((5, array.shape[-1]))
-    if math.prod(spatial) == 1:  # nothing has a neighbour
-        return added
+    totals = np.zeros((5, array.shape[-1]))
+    if math.prod(spatial) == 1:  # no tap has a neighbour
+        return totals
     for columns, (block,) in blocks(array):
         mean = block.mean(axis=0, dtype=np.float64)
         centred = block - mean.astype(block.dtype)
         window = centred.reshape(*spatial, *mean.shape)
-        rough = np.zeros(mean.shape)
+        differences = np.zeros(mean.shape)
         for axis in range(len(spatial)):
             steps = np.diff(window, axis=axis).reshape(-1, *mean.shape)
-            rough += sums(steps, steps)
-        varied = sums(centred, centred)
-        flat = len(block) * np.square(mean)
-        energy = varied + flat
+            differences += slice_products(steps, steps)
+        deviations = slice_products(centred, centred)
+        means = len(block) * np.square(mean)
+        energy = deviations + means
         # a constant slice has no variance, whatever the rounding of its mean says
-        varied = np.where(rough > _TINY, varied, 0.0)
-        parts = (rough, varied, np.square(varied), flat, energy)
-        added[:, columns] += [part.sum(axis=0) for part in parts]
-    return added
+        deviations = np.where(differences > _SMALLEST_SQUARE, deviations, 0.0)
+        parts = (differences, deviations, np.square(deviations), means, energy)
+        totals[:, columns] += [part.sum(axis=0) for part in parts]
+    return totals
 
 
-def _pool(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:
-    """The scores of one pool of slices `(5,)`, or of many `(5, pools)`; NaN where undefined."""
+@np.errstate(all="ignore")
+def _pooled(sums: Floats, spatial: tuple[int, ...]) -> dict[str, Floats]:
+    """Returns the scores of one pool of slices, `(5,)`, or of many, `(5, pools)`.
+
+    A score is NaN where it is undefined.
+    """
     undefined = np.full(sums.shape[1:], np.nan)
     scores = dict.fromkeys(("geary_c", "noise", "noise_z", "slices", "dc"), undefined)
     n, pairs = math.prod(spatial), _neighbour_pairs(spatial)
-    rough, varied, varied_squared, mean_squared, energy = sums
+    differences, deviations, squared_deviations, means, energy = sums
     if pairs > 0:
-        scores["dc"] = mean_squared / np.where(energy > _TINY, energy, np.nan)
+        scores["dc"] = means / np.where(energy > _SMALLEST_SQUARE, energy, np.nan)
     if n > 2:  # of two taps, C is 1 whatever they are
-        some = np.where((varied > 0) & np.isfinite(varied_squared), varied, np.nan)
-        c = (n - 1) / (2 * pairs) * rough / some
-        slices = np.square(some) / varied_squared
+        defined = (deviations > 0) & np.isfinite(squared_deviations)
+        deviations = np.where(defined, deviations, np.nan)
+        c = (n - 1) / (2 * pairs) * differences / deviations
+        slices = np.square(deviations) / squared_deviations
         smoothest = smoothest_c(spatial)
         scores["geary_c"] = c
         scores["noise"] = (c - smoothest) / (1 - smoothest)

@@ -1,4 +1,4 @@
-"""The filters of a kernel against each other: what rank, copies and anisotropy are read from."""
+"""Compares the filters of a kernel with each other: rank, copies and anisotropy need it."""
 
 import math
 from dataclasses import dataclass
@@ -8,57 +8,69 @@ import numpy as np
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.blocks import Floats, Weights, precision
 
-_MOST = 512  # filters that are compared: the work grows with the square of their number
-_NUMBERS = 2**19  # weights multiplied at once
+_MOST_FILTERS = 512  # the work grows with the square of the number of compared filters
+_WEIGHTS_AT_ONCE = 2**19  # converted to float64 together
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """The filters of a kernel against each other; without those that are zero or not finite.
+class FilterSimilarity:
+    """The filters of a kernel compared with each other.
+
+    Filters that are zero or not finite are left out. Of more than 512 filters every second, or
+    third, and so on is compared.
 
     Attributes:
-        places: which filters of the kernel they are.
-        empty: how many were left out.
-        flat: their weights, `(taps * channels, filters)`, a view where possible.
-        lengths: their norms, `(filters,)`.
-        gram: the products between them, `(filters, filters)`.
-        cosines: the same between filters of length 1, with 0 on the diagonal.
+        filters: indices of the compared filters in the kernel, `(compared,)`.
+        left_out: how many filters of the sample are zero or not finite.
+        weights: the compared filters as columns, `(taps * channels, compared)`.
+        norms: their norms, `(compared,)`.
+        gram: their scalar products, `(compared, compared)`.
+        cosines: their cosines, `(compared, compared)`, with 0 on the diagonal.
     """
 
-    places: Array
-    empty: int
-    flat: Weights
-    lengths: Floats
+    filters: Array
+    left_out: int
+    weights: Weights
+    norms: Floats
     gram: Floats
     cosines: Floats
 
 
 @np.errstate(all="ignore")
-def compare(array: Array) -> Comparison:
-    """Compares the filters of `(*spatial, channels, filters)`: all, or 256 to 512 of more."""
-    nth = -(-array.shape[-1] // _MOST) or 1
-    count = len(range(0, array.shape[-1], nth))
-    flat = array[..., ::nth].reshape(math.prod(array.shape[:-1]), count)
-    flat = np.ascontiguousarray(flat, precision(array))
-    gram = products_between(flat)
-    lengths = np.sqrt(np.diag(gram))
-    used = np.isfinite(lengths) & (lengths > 0)
-    if not used.all():
-        flat, gram, lengths = flat[:, used], gram[np.ix_(used, used)], lengths[used]
-    cosines = gram / np.outer(lengths, lengths)
-    np.fill_diagonal(cosines, 0)
-    places = np.flatnonzero(used) * nth
-    return Comparison(places, count - len(places), flat, lengths, gram, cosines)
+def filter_similarity(array: Array) -> FilterSimilarity:
+    """Compares the filters of `(*spatial, channels, filters)`.
 
-
-def products_between(flat: Weights) -> Floats:
-    """Scalar products of the columns of `(weights, columns)`, `(columns, columns)`.
-
-    In float64: small singular values are lost in single precision, and a rank adds them up.
+    Example:
+        >>> import numpy as np
+        >>> filter_similarity(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 3.0]])).cosines.round(3)
+        array([[0.   , 1.   , 0.707],
+               [1.   , 0.   , 0.707],
+               [0.707, 0.707, 0.   ]])
     """
-    gram = np.zeros((flat.shape[1], flat.shape[1]))
-    rows = max(1, _NUMBERS // max(flat.shape[1], 1))
-    for start in range(0, len(flat), rows):
-        part = flat[start : start + rows].astype(np.float64, copy=False)
+    nth = -(-array.shape[-1] // _MOST_FILTERS) or 1
+    count = len(range(0, array.shape[-1], nth))
+    weights = array[..., ::nth].reshape(math.prod(array.shape[:-1]), count)
+    weights = np.ascontiguousarray(weights, precision(array))
+    gram = gram_matrix(weights)
+    norms = np.sqrt(np.diag(gram))
+    comparable = np.isfinite(norms) & (norms > 0)
+    if not comparable.all():
+        weights, norms = weights[:, comparable], norms[comparable]
+        gram = gram[np.ix_(comparable, comparable)]
+    cosines = gram / np.outer(norms, norms)
+    np.fill_diagonal(cosines, 0)
+    filters = np.flatnonzero(comparable) * nth
+    return FilterSimilarity(filters, count - len(filters), weights, norms, gram, cosines)
+
+
+def gram_matrix(columns: Weights) -> Floats:
+    """Returns the scalar products of the columns of `(weights, columns)`, `(columns, columns)`.
+
+    They are float64: float32 would lose small singular values, which the effective rank counts.
+    """
+    gram = np.zeros((columns.shape[1], columns.shape[1]))
+    rows = max(1, _WEIGHTS_AT_ONCE // max(columns.shape[1], 1))
+    for start in range(0, len(columns), rows):
+        part = columns[start : start + rows].astype(np.float64, copy=False)
         gram += part.T @ part
     return gram

@@ -7,12 +7,18 @@ import keras
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.model import feature_maps as outputs
-from keras_filterwatch.model import trace as tracing
-from keras_filterwatch.model.find import Source
-from keras_filterwatch.model.gradients import pullback
+from keras_filterwatch.model.feature_maps import filter_numbers
+from keras_filterwatch.model.find import selected_source
+from keras_filterwatch.model.gradients import input_gradient
+from keras_filterwatch.model.source import Source
+from keras_filterwatch.model.trace import symbolic_inputs
+from keras_filterwatch.model.unit_outputs import predicted_outputs
 
 _STEP = 0.1  # of the way from grey to white, at the pixel with the steepest gradient
+_SHIFT = 16  # the reach of the output over the largest shift
+_BLUR = 8  # the reach of the output over the first standard deviation of the blur
+
+Axes = tuple[int, int]
 
 
 def maximize(
@@ -26,32 +32,40 @@ def maximize(
     jitter: int | None = None,
     seed: int = 0,
 ) -> Array:
-    """The input that each filter likes best: gradient ascent from grey, with small noise.
+    """Returns the input that excites each filter most: gradient ascent from grey, with small noise.
 
-    What grows is the output of the filter in the centre of its map, before its non-linearity:
-    there a filter that is off can still be woken. (The mean over the map would ask a linear
-    filter for a flat input only.) Each step follows the blurred gradient of a slightly shifted
-    image, from coarse to fine, so that no fine noise grows: jitter and the frequency penalty of
-    Olah et al., Feature Visualization, Distill 2017. Pixels that the output does not depend on
-    stay grey. An image shows what drives a filter, not what inputs it meets: look at
-    `draw.favourites` too.
+    The ascent raises the output of the filter in the centre of its feature map, before its
+    non-linearity: there a filter that is off can still be woken. (The mean over the map would ask
+    a linear filter for a flat input only.) Each step follows the blurred gradient of a slightly
+    shifted image, from coarse to fine, so that no fine noise grows: jitter and the frequency
+    penalty of Olah et al., Feature Visualization, Distill 2017. Pixels that the output does not
+    depend on stay grey. An image shows what drives a filter, not what inputs it meets: compare
+    with `draw.favourites`.
 
     Args:
         model: any built Keras model with one image as its input.
         layer: its name, a pattern or the layer; None for the first with a window larger than 1.
             Of a Dense layer, units are filters.
-        filters: which ones; None for all.
-        steps: of the ascent.
+        filters: the number of a filter, or several; None for all.
+        steps: how many steps the ascent takes.
         value_range: the least and the largest value of the inputs that the model was trained on.
         size: height and width of the image, in pixels, where the model leaves them open.
-        jitter: the largest shift, in pixels; a 16th of what the output reads if None.
-        seed: of the noise and the shifts.
+        jitter: the largest shift, in pixels; None for a 16th of what the output reads.
+        seed: the seed of the noise and the shifts.
 
     Returns:
         float32, `(filters, height, width, channels)`, within `value_range`.
 
     Raises:
-        TypeError, ValueError: no such layer or filter, or no image as the model's input.
+        TypeError: no Keras model, or arguments in another order.
+        ValueError: no such layer or filter, or no image as the model's input.
+
+    Example:
+        >>> import keras
+        >>> import keras_filterwatch as fw
+        >>> model = keras.Sequential([keras.layers.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
+        >>> fw.maximize(model, filters=[0, 1], steps=2).shape
+        (2, 8, 8, 1)
     """
     low, high = value_range
     if not low < high:
@@ -60,33 +74,34 @@ def maximize(
         raise ValueError(f"steps: at least 1 is needed; got {steps}.")
     if jitter is not None and jitter < 0:
         raise ValueError(f"jitter: pixels, 0 or more, are needed; got {jitter}.")
-    source = outputs.chosen(model, layer)
-    wanted = outputs.numbers(filters, source.shape[-1], source.name)
-    shape = _image_shape(model, size)
-    axes = (2, 3) if outputs.channels_first(source) else (1, 2)
+    source = selected_source(model, layer)
+    numbers = filter_numbers(filters, source.shape[-1], source.name)
+    axes = (2, 3) if source.channels_first else (1, 2)
     random = np.random.default_rng(seed)
-    images = 0.01 * random.standard_normal((len(wanted), *shape), np.float32)  # from -1 to 1
-    weights = _centres(model, source, images, wanted)
-    pull = pullback(model, source, linear=True)
-    read = np.zeros(images.shape[1:], bool)
-    for step in range(steps):
-        reach = _reach(read, axes)
-        most = reach // 16 if jitter is None else jitter
-        shift = random.integers(-most, most + 1, 2)
-        moved = np.roll(images, shift, axes)
-        gradient = pull(_in_range(moved, low, high), weights)
-        read |= (gradient != 0).any(axis=0)
-        gradient = np.roll(gradient, -shift, axes)
-        images += _STEP * _to_one(_blurred(gradient, axes, reach / 8 * (1 - step / steps)))
-        images /= np.maximum(1, _largest(images))
-    images = _in_range(np.where(read, images, 0), low, high)
-    return np.moveaxis(images, 1, -1) if axes == (2, 3) else images
+    shape = len(numbers), *_image_shape(model, size)
+    images = 0.01 * random.standard_normal(shape, np.float32)  # from -1 to 1
+    weights = _centres(model, source, images, numbers)
+    gradient = input_gradient(model, source, before_activation=True)
+    is_read = np.zeros(images.shape[1:], bool)
+    with np.errstate(all="ignore"):  # a model that diverged has gradients that are not finite
+        for step in range(steps):
+            reach = _reach(is_read, axes)
+            most = reach // _SHIFT if jitter is None else jitter
+            shift = random.integers(-most, most + 1, 2)
+            direction = gradient(_in_range(np.roll(images, shift, axes), low, high), weights)
+            is_read |= (direction != 0).any(axis=0)
+            direction = np.roll(direction, -shift, axes)
+            width = reach / _BLUR * (1 - step / steps)
+            images += _STEP * _to_one(_blurred(direction, axes, width))
+            images /= np.maximum(1, _largest(images))
+        images = _in_range(np.where(is_read, images, 0), low, high)
+    return np.moveaxis(images, 1, -1) if source.channels_first else images
 
 
 def _image_shape(model: keras.Model, size: int) -> tuple[int, ...]:
-    """Of the model's input, without the batch."""
-    given = keras.tree.flatten(tracing.symbolic_inputs(model))
-    shapes = [tuple(tensor.shape[1:]) for tensor in given]
+    """Returns the shape of the model's input, without the batch."""
+    tensors = keras.tree.flatten(symbolic_inputs(model))
+    shapes = [tuple(tensor.shape[1:]) for tensor in tensors]
     if len(shapes) != 1 or len(shapes[0]) != 3:
         raise ValueError(
             f"model {model.name!r} takes inputs of shapes {shapes}: one image is needed, of "
@@ -95,28 +110,28 @@ def _image_shape(model: keras.Model, size: int) -> tuple[int, ...]:
     return tuple(size if axis is None else axis for axis in shapes[0])
 
 
-def _centres(model: keras.Model, source: Source, images: Array, wanted: list[int]) -> Array:
-    """1 for each image at its filter, in the centre of its map; else 0."""
-    shape = outputs.units(model, source, images[:1]).shape[1:]
+def _centres(model: keras.Model, source: Source, images: Array, numbers: list[int]) -> Array:
+    """Returns, for each image, 1 at its filter in the centre of the feature map and else 0."""
+    shape = predicted_outputs(model, source, images[:1]).shape[1:]
     weights = np.zeros((len(images), *shape), np.float32)
-    for of_image, f in zip(weights, wanted, strict=True):
-        of_image[(*(size // 2 for size in of_image.shape[:-1]), f)] = 1
+    for of_image, number in zip(weights, numbers, strict=True):
+        of_image[(*(size // 2 for size in of_image.shape[:-1]), number)] = 1
     return weights
 
 
-def _reach(read: Array, axes: tuple[int, int]) -> int:
-    """The larger side of the box around the pixels that were read."""
-    sides = [np.flatnonzero(read.any(axis=tuple({0, 1, 2} - {axis - 1}))) for axis in axes]
+def _reach(is_read: Array, axes: Axes) -> int:
+    """Returns the larger side of the box around the pixels that were read, in pixels."""
+    sides = [np.flatnonzero(is_read.any(axis=tuple({0, 1, 2} - {axis - 1}))) for axis in axes]
     return max(int(side[-1] - side[0]) + 1 if side.size else 0 for side in sides)
 
 
-def _blurred(gradient: Array, axes: tuple[int, int], width: float) -> Array:
-    """By a Gaussian of this standard deviation, in pixels."""
+def _blurred(gradient: Array, axes: Axes, width: float) -> Array:
+    """Returns a gradient blurred by a Gaussian of this standard deviation, in pixels."""
     rows, columns = (np.fft.fftfreq(gradient.shape[axis]) for axis in axes)
-    kept = np.exp(-2 * (np.pi * width) ** 2 * (rows[:, np.newaxis] ** 2 + columns**2))
+    passed = np.exp(-2 * (np.pi * width) ** 2 * (rows[:, np.newaxis] ** 2 + columns**2))
     if axes == (1, 2):
-        kept = kept[..., np.newaxis]
-    return np.fft.ifft2(np.fft.fft2(gradient, axes=axes) * kept, axes=axes).real
+        passed = passed[..., np.newaxis]
+    return np.fft.ifft2(np.fft.fft2(gradient, axes=axes) * passed, axes=axes).real
 
 
 def _largest(images: Array) -> Array:
@@ -124,11 +139,11 @@ def _largest(images: Array) -> Array:
 
 
 def _to_one(gradient: Array) -> Array:
-    """Scaled so that the steepest pixel of each image is 1; zero stays zero."""
+    """Returns a gradient whose steepest pixel is 1 in each image; zero stays zero."""
     largest = _largest(gradient)
     return gradient / np.where(largest > 0, largest, 1)
 
 
 def _in_range(images: Array, low: float, high: float) -> Array:
-    """From -1 to 1 to what the model takes."""
+    """Returns images from -1 to 1 as the model takes them."""
     return ((low + high) / 2 + (high - low) / 2 * images).astype(np.float32)

@@ -1,26 +1,27 @@
-"""Keras model and probe inputs in, what the units do out: one forward pass, counted as it goes."""
+"""Keras model and probe inputs in, sums over its units' outputs out: one compiled forward pass."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.model.find import Source, Watched
-from keras_filterwatch.model.trace import Outlet, hearing, innermost
+from keras_filterwatch.model import backends
+from keras_filterwatch.model.selection import short
+from keras_filterwatch.model.source import Source, WatchedLayers
+from keras_filterwatch.model.trace import recording_calls
+from keras_filterwatch.model.unit_outputs import by_unit
 
-_INPUTS = 256  # that are kept of the probe
-_AT_ONCE = 2**20  # outputs that are summed at once where each sum makes copies
+_MOST_INPUTS = 256  # that are kept of a probe
 
-Sums = dict[str, list[Any]]  # kernel name -> count, zeros, total, squares, outward of each unit
+Sums = dict[str, list[Any]]  # kernel name -> count, and of each unit zeros, total, squares, outward
 
 
-def take(probe: Any) -> Any:
-    """The first few hundred inputs of a probe, in the structure that the model is called with.
+def take_inputs(probe: Any) -> Any:
+    """Returns the first 256 inputs of a probe, in the structure that the model is called with.
 
     Args:
         probe: an array, or a list or dict of arrays, as `model.predict` takes them; or a
@@ -28,153 +29,116 @@ def take(probe: Any) -> Any:
             or with targets `(x, y)`.
 
     Raises:
-        TypeError, ValueError: what has no inputs.
+        TypeError: something that has no inputs, or inputs that are no numbers.
+        ValueError: no inputs, or parts with different numbers of inputs.
+
+    Example:
+        >>> import numpy as np
+        >>> take_inputs(np.zeros((1000, 8, 8, 1))).shape
+        (256, 8, 8, 1)
     """
     if isinstance(probe, tuple):
         probe = keras.utils.unpack_x_y_sample_weight(probe)[0]
     if isinstance(probe, list | dict) or _is_array(probe):
-        return _checked(keras.tree.map_structure(lambda part: np.array(part[:_INPUTS]), probe))
+        return _checked(keras.tree.map_structure(lambda part: np.array(part[:_MOST_INPUTS]), probe))
     if isinstance(probe, keras.utils.PyDataset):
         probe = map(probe.__getitem__, range(probe.num_batches or 1))
     if not isinstance(probe, Iterable):
         raise TypeError(
-            f"probe: an array, a dataset or a generator of inputs is needed; got {probe!r}."
+            f"probe: an array, a dataset or a generator of inputs is needed; got {short(probe)}."
         )
-    batches: list[Any] = []
+    taken: list[Any] = []
     count = 0
     for batch in probe:
         x = keras.utils.unpack_x_y_sample_weight(batch)[0] if isinstance(batch, tuple) else batch
-        batches.append(keras.tree.map_structure(_to_numpy, x))
-        count += len(keras.tree.flatten(batches[-1])[0])
-        if count >= _INPUTS:
+        taken.append(keras.tree.map_structure(backends.to_numpy, x))
+        count += len(keras.tree.flatten(taken[-1])[0])
+        if count >= _MOST_INPUTS:
             break
-    if not batches:
+    if not taken:
         raise ValueError("probe: it has no inputs (a generator can be used once only).")
-    joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:_INPUTS], *batches)
+    joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:_MOST_INPUTS], *taken)
     return _checked(joined)
 
 
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "__getitem__")
-
-
-def _to_numpy(part: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(part))
-
-
-def _checked(inputs: Any) -> Any:
-    sizes = {len(part) for part in keras.tree.flatten(inputs)}
-    if len(sizes) != 1 or sizes == {0}:
-        raise ValueError(f"probe: inputs of one number, above 0, are needed; got {sorted(sizes)}.")
-    for part in keras.tree.flatten(inputs):
-        if part.dtype.kind not in "fiub":
-            raise TypeError(f"probe: numbers are needed; got an array of dtype {part.dtype}.")
-    return inputs
+def batches(inputs: Any) -> Iterator[Any]:
+    """Yields inputs in batches of the size that the backend runs well."""
+    size = backends.batch_size()
+    for start in range(0, len(keras.tree.flatten(inputs)[0]), size):
+        yield keras.tree.map_structure(lambda x, at=start: x[at : at + size], inputs)
 
 
 class Probe:
-    """Probe inputs that are sent through a model again and again.
+    """Inputs that are sent through a model again and again, to see what its units return.
 
-    The pass is compiled as the backend does it, and returns a few sums for each unit.
+    The forward pass is compiled as the backend does it. It returns a few sums for each unit.
+
+    Args:
+        model: any built Keras model.
+        watched: its kernels. Those without outputs of their own are left out.
+        inputs: what `take_inputs` returns.
     """
 
-    def __init__(self, model: keras.Model, watched: Watched, inputs: Any) -> None:
+    def __init__(self, model: keras.Model, watched: WatchedLayers, inputs: Any) -> None:
         self._inputs = inputs
-        self._sources = {source.name: source for source in watched.sources if source.outlets}
-        self._wanted: dict[tuple[int, int], list[Source]] = {}
+        self._sources = {source.name: source for source in watched.sources if source.output_sites}
+        self._at_site: dict[tuple[int, int], list[Source]] = {}
         for source in self._sources.values():
-            for outlet in source.outlets:
-                self._wanted.setdefault((id(outlet.layer), outlet.number), []).append(source)
-        self._run = _compiled(model, self._sums)
+            for site in source.output_sites:
+                self._at_site.setdefault((id(site.layer), site.number), []).append(source)
+        self._run = backends.compiled(
+            model, lambda batch: self._sums(lambda: model(batch, training=False))
+        )
 
     def measure(self) -> dict[str, Outputs]:
-        """Kernel name -> what its units do now; kernels without outputs of their own are absent."""
+        """Returns kernel name -> what its units return for the inputs, by the weights as they are.
+
+        Raises:
+            Exception: whatever the model raises for these inputs.
+        """
         totals: Sums = {}
-        runs = [self._run(batch) for batch in batches(self._inputs)]  # before one is waited for
-        for of_batch in runs:
-            for name, sums in of_batch.items():
-                parts = [np.asarray(ops.convert_to_numpy(part), np.float64) for part in sums]
-                totals[name] = _added(totals.get(name), parts)
+        results = [self._run(batch) for batch in batches(self._inputs)]  # queued, then waited for
+        for result in results:
+            for name, sums in result.items():
+                arrays = [np.asarray(backends.to_numpy(each), np.float64) for each in sums]
+                totals[name] = _added(totals.get(name), arrays)
         return {
-            name: Outputs(int(number), zeros, total, squares, _bounds(self._sources[name]), *rest)
-            for name, (number, zeros, total, squares, *rest) in totals.items()
+            name: Outputs(int(count), zeros, total, squares, _bounds(self._sources[name]), *outward)
+            for name, (count, zeros, total, squares, *outward) in totals.items()
         }
 
-    def _sums(self, call: Callable[[], Any]) -> Sums:
-        """Sums over what is heard while the model is called."""
-        calls: dict[int, int] = {}
+    def _sums(self, call_model: Callable[[], Any]) -> Sums:
+        """Returns the sums over the outputs of each kernel's units while the model is called."""
+        numbers: dict[int, int] = {}
         sums: Sums = {}
 
-        def listen(layer: keras.Layer, _: Any, outputs: Any) -> None:
-            number = calls.get(id(layer), 0)
-            calls[id(layer)] = number + 1
-            for source in self._wanted.get((id(layer), number), ()):
-                units = _by_unit(keras.tree.flatten(outputs)[0], source)
-                for piece in [] if units is None else _pieces(units):
-                    sums[source.name] = _added(sums.get(source.name), _parts(piece, source))
+        def record(layer: keras.Layer, _: Any, outputs: Any) -> None:
+            number = numbers.get(id(layer), 0)
+            numbers[id(layer)] = number + 1
+            for source in self._at_site.get((id(layer), number), ()):
+                units = by_unit(keras.tree.flatten(outputs)[0], source)
+                for part in [] if units is None else backends.split(units):
+                    sums[source.name] = _added(sums.get(source.name), _sums_of(part, source))
 
-        with hearing(listen):
-            call()
+        with recording_calls(record):
+            call_model()
         return sums
 
 
-def units_of(source: Source, call: Callable[[], Any], linear: bool = False) -> Any:
-    """What the units return while the model is called, `(inputs, *positions, units)`.
-
-    Of a layer that is used several times, in its first use. Linear: what goes into their
-    non-linearity instead, where that can be heard.
-
-    Raises:
-        ValueError: its outputs are not one number per unit and position.
-    """
-    outlet = source.outlets[0]
-    own = innermost(outlet.layer) is source.layer
-    heard: list[Any] = []
-    before: list[Any] = []
-
-    def listen(layer: keras.Layer, given: Any, outputs: Any) -> None:
-        if layer is outlet.layer:
-            heard.append(keras.tree.flatten(outputs)[0])
-            if linear and not own:
-                before.append(keras.tree.flatten(given)[0])
-
-    with hearing(listen), _overheard(outlet, before if linear and own else None):
-        call()
-    if linear and len(before) == len(heard):
-        heard = before
-    units = _by_unit(heard[outlet.number], source)
-    if units is None or units.shape[0] != heard[outlet.number].shape[0]:
-        raise ValueError(
-            f"{source.name!r} returns {tuple(heard[outlet.number].shape)}: there is no last axis "
-            f"with its {source.shape[-1]} units. Choose another layer."
-        )
-    return units
-
-
-@contextmanager
-def _overheard(outlet: Outlet, heard: list[Any] | None) -> Iterator[None]:
-    """Appends what the layer's own non-linearity is given."""
-    activation = vars(outlet.layer).get("activation")
-    if heard is None or not callable(activation):
-        yield
-        return
-
-    def listening(given: Any, *args: Any, **kwargs: Any) -> Any:
-        heard.append(given)
-        return activation(given, *args, **kwargs)
-
-    vars(outlet.layer)["activation"] = listening  # past what Keras tracks
-    try:
-        yield
-    finally:
-        vars(outlet.layer)["activation"] = activation
-
-
-def batches(inputs: Any) -> Iterator[Any]:
-    """The inputs, as many at once as the backend runs well."""
-    size = _batch_size()
-    for start in range(0, len(keras.tree.flatten(inputs)[0]), size):
-        yield keras.tree.map_structure(lambda x, at=start: x[at : at + size], inputs)
+def _sums_of(units: Any, source: Source) -> list[Any]:
+    """Returns the sums that `Outputs` is made of, in its order."""
+    axes = tuple(range(len(units.shape) - 1))
+    sums = [
+        ops.convert_to_tensor(ops.size(units) / units.shape[-1]),
+        ops.sum(backends.is_zero(units), axis=axes),
+        ops.sum(units, axis=axes),
+        ops.sum(ops.square(units), axis=axes),
+    ]
+    bounds = _bounds(source)
+    if bounds:
+        middle, half = (bounds[0] + bounds[1]) / 2, (bounds[1] - bounds[0]) / 2
+        sums.append(ops.sum(ops.abs(units - middle), axis=axes) / half)
+    return sums
 
 
 def _added(old: list[Any] | None, new: list[Any]) -> list[Any]:
@@ -182,91 +146,19 @@ def _added(old: list[Any] | None, new: list[Any]) -> list[Any]:
 
 
 def _bounds(source: Source) -> tuple[float, float] | None:
-    return source.outlets[0].bounds
+    return source.output_sites[0].bounds
 
 
-def _by_unit(outputs: Any, source: Source) -> Any:
-    """Outputs as `(inputs, *positions, units)`; None if they are not those of the filters."""
-    units = source.shape[-1]
-    if getattr(source.layer, "data_format", "") == "channels_first" and len(outputs.shape) > 2:
-        outputs = ops.moveaxis(outputs, 1, -1)
-    axes = range(1, len(outputs.shape))
-    if not axes or outputs.shape[-1] != units:  # such as heads x size
-        if not any(math.prod(outputs.shape[axis:]) == units for axis in axes):
-            return None
-        outputs = ops.reshape(outputs, (-1, units))
-    return ops.cast(outputs, "float32")
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "__getitem__")
 
 
-def _pieces(units: Any) -> Iterable[Any]:
-    """The outputs, a few inputs at a time where nothing fuses the sums: new memory is slow."""
-    if keras.backend.backend() != "torch":
-        return [units]
-    return units.split(max(1, _AT_ONCE // max(1, math.prod(units.shape[1:]))))
-
-
-def _parts(units: Any, source: Source) -> list[Any]:
-    """The sums that `Outputs` is made of, in its order."""
-    axes = tuple(range(len(units.shape) - 1))
-    parts = [
-        ops.convert_to_tensor(ops.size(units) / units.shape[-1]),
-        ops.sum(_is_zero(units), axis=axes),
-        ops.sum(units, axis=axes),
-        ops.sum(ops.square(units), axis=axes),
-    ]
-    bounds = _bounds(source)
-    if bounds:
-        middle, half = (bounds[0] + bounds[1]) / 2, (bounds[1] - bounds[0]) / 2
-        parts.append(ops.sum(ops.abs(units - middle), axis=axes) / half)
-    return parts
-
-
-def _is_zero(units: Any) -> Any:
-    """1.0 where an output is zero, else 0.0."""
-    if keras.backend.backend() == "torch":
-        import torch
-
-        # by way of bool it takes five times as long
-        return torch.eq(units, 0, out=torch.empty_like(units))
-    return ops.cast(ops.equal(units, 0), "float32")
-
-
-def _batch_size() -> int:
-    """Inputs of a pass: few where XLA on a CPU can't fuse the pass whole because we listen."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        if jax.default_backend() == "cpu":
-            return 8
-    return 32
-
-
-def _compiled(
-    model: keras.Model, sums: Callable[[Callable[[], Any]], Sums]
-) -> Callable[[Any], Sums]:
-    """`inputs -> sums`, as fast as the backend runs it."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(
-            lambda inputs: sums(lambda: model(inputs, training=False)), autograph=False
-        )
-    if backend == "jax":
-        import jax
-
-        def run(values: Any, inputs: Any) -> Sums:
-            with keras.StatelessScope(zip(model.variables, values, strict=True)):
-                return sums(lambda: model(inputs, training=False))
-
-        compiled = jax.jit(run)
-        return lambda inputs: compiled([variable.value for variable in model.variables], inputs)
-    if backend == "torch":
-        import torch
-
-        def unrecorded(inputs: Any) -> Sums:
-            with torch.no_grad():
-                return sums(lambda: model(inputs, training=False))
-
-        return unrecorded
-    return lambda inputs: sums(lambda: model(inputs, training=False))
+def _checked(inputs: Any) -> Any:
+    parts: list[Array] = keras.tree.flatten(inputs)
+    sizes = {len(part) for part in parts}
+    if len(sizes) != 1 or sizes == {0}:
+        raise ValueError(f"probe: inputs of one number, above 0, are needed; got {sorted(sizes)}.")
+    for part in parts:
+        if part.dtype.kind not in "fiub":
+            raise TypeError(f"probe: numbers are needed; got an array of dtype {part.dtype}.")
+    return inputs

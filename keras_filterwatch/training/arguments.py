@@ -1,21 +1,23 @@
-"""What FilterWatch accepts: each argument checked, with what came, why not, and what to do."""
+"""What FilterWatch accepts: each argument is checked; errors say what came, why not, what to do."""
 
 import os
+import reprlib
 from collections.abc import Iterable, Mapping
-from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from keras_filterwatch.draw.catalogue import NAMES, NEED_PROBE, USUAL
-from keras_filterwatch.rules import Rule, default_rules
-from keras_filterwatch.scores import MEASURES
-from keras_filterwatch.scoring import Metric
-from keras_filterwatch.text import suggestion
+from keras_filterwatch.alarms import Rule, rule_name
+from keras_filterwatch.draw.catalogue import DEFAULT_PICTURES, PICTURES
+from keras_filterwatch.metrics import DESCRIPTIONS
+from keras_filterwatch.rules import default_rules
+from keras_filterwatch.scoring import UserMetric
+from keras_filterwatch.text import listed, suggestion
+from keras_filterwatch.writers import Writer
 
 
 def local_directory(log_dir: str | os.PathLike[str]) -> Path:
-    """A directory that events can be written below; nothing is made yet."""
+    """Returns a directory that events can be written below; nothing is made yet."""
     if "://" in os.fspath(log_dir):
         raise ValueError(
             f"log_dir {log_dir!r} is not on this machine: log to a local directory, and copy "
@@ -23,78 +25,103 @@ def local_directory(log_dir: str | os.PathLike[str]) -> Path:
         )
     log_dir = Path(log_dir).expanduser()
     target = log_dir / "filterwatch"
-    there = next(path for path in (target, *target.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ValueError(f"log_dir {str(log_dir)!r}: {there} is a file, a directory is needed.")
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"log_dir {str(log_dir)!r}: no permission to write in {there}.")
+    existing = next(path for path in (target, *target.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise ValueError(f"log_dir {str(log_dir)!r}: {existing} is a file, a directory is needed.")
+    if not os.access(existing, os.W_OK):
+        raise ValueError(f"log_dir {str(log_dir)!r}: no permission to write in {existing}.")
     return log_dir
 
 
 def batches_between(freq: str | int) -> int:
-    """How many batches between two looks; 0 for once an epoch."""
-    if freq == "epoch":
+    """Returns how many batches lie between two snapshots; 0 for one at the end of each epoch."""
+    if isinstance(freq, str) and freq == "epoch":
         return 0
     if isinstance(freq, Integral) and not isinstance(freq, bool) and freq > 0:
         return int(freq)
-    raise ValueError(f'freq must be "epoch" or a positive number of batches; got {freq!r}.')
+    raise ValueError(
+        f'freq must be "epoch" or a positive number of batches; got {reprlib.repr(freq)}.'
+    )
 
 
-def pictures(images: bool | str | Iterable[str], probed: bool) -> tuple[str, ...]:
-    """Names of the pictures wanted."""
+def pictures(images: bool | str | Iterable[str], has_probe: bool) -> tuple[str, ...]:
+    """Returns the names of the pictures to draw."""
     if isinstance(images, bool):
-        return USUAL if images else ()
+        return DEFAULT_PICTURES if images else ()
     if not isinstance(images, Iterable):
-        raise TypeError(f"images: True, False or names of pictures are needed; got {images!r}.")
-    wanted = (images,) if isinstance(images, str) else tuple(images)
-    for name in wanted:
-        if name not in NAMES:
-            raise ValueError(f"images: no picture is called {name!r}; {suggestion(name, NAMES)}.")
-        if name in NEED_PROBE and not probed:
-            raise ValueError(f"images: {name!r} shows what units do for inputs: give probe=inputs.")
-    return wanted
+        raise TypeError(
+            f"images: True, False or names of pictures are needed; got {reprlib.repr(images)}."
+        )
+    names = (images,) if isinstance(images, str) else tuple(images)
+    for name in names:
+        if not isinstance(name, str) or name not in PICTURES:
+            raise ValueError(
+                f"images: no picture is called {reprlib.repr(name)}; "
+                f"{suggestion(str(name)[:99], PICTURES)}."
+            )
+        if PICTURES[name].needs_probe and not has_probe:
+            raise ValueError(
+                f"images: {name!r} shows what units do for inputs: give probe=inputs too."
+            )
+    return names
 
 
-def extra_metrics(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    """Scores of the user's own, under names of their own."""
+def user_metrics(metrics: Mapping[str, UserMetric]) -> dict[str, UserMetric]:
+    """Returns the user's own metrics, under names that are not taken."""
     if not isinstance(metrics, Mapping):
-        raise TypeError(f"metrics: a dict name -> function is needed; got {metrics!r}.")
+        raise TypeError(f"metrics: a dict name -> function is needed; got {reprlib.repr(metrics)}.")
     functions("metrics", metrics.values())
-    taken = sorted(name for name in metrics if name.removesuffix("_per_filter") in MEASURES)
+    unnamed = [name for name in metrics if not isinstance(name, str) or not name]
+    if unnamed:
+        raise TypeError(f"metrics: names are needed; got {reprlib.repr(unnamed)}.")
+    taken = sorted(name for name in metrics if name.removesuffix("_per_filter") in DESCRIPTIONS)
     if taken:
         raise ValueError(f"metrics: {taken} are scores already; choose other names.")
-    taken = sorted(set(metrics) & set(NAMES))
+    taken = sorted(set(metrics) & set(PICTURES))
     if taken:
         raise ValueError(f"metrics: {taken} are pictures already; choose other names.")
     return dict(metrics)
 
 
-def functions(what: str, given: Iterable[Any]) -> list[Any]:
-    """What came, as a list."""
-    several = list(given)
-    for one in several:
-        if not callable(one):
-            raise TypeError(f"{what}: {one!r} is not a function.")
+def functions(argument: str, values: Iterable[Any]) -> list[Any]:
+    """Returns functions as a list."""
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{argument}: a list of functions is needed; got {reprlib.repr(values)}.")
+    several = list(values)
+    for value in several:
+        if not callable(value):
+            raise TypeError(f"{argument}: {reprlib.repr(value)} is not a function.")
     return several
 
 
-def rules_to_stop_on(stop_on: str | Iterable[str], followed: list[Rule]) -> tuple[str, ...]:
-    """Rules whose alarms end training, among those that are followed."""
+def user_writers(writers: Iterable[Writer]) -> list[Writer]:
+    """Returns the user's own writers as a list."""
+    if not isinstance(writers, Iterable):
+        raise TypeError(
+            f"writers: a list of writers is needed; got {reprlib.repr(writers)}. Put it in []."
+        )
+    several = list(writers)
+    for writer in several:
+        methods = [name for name in ("write", "close") if callable(getattr(writer, name, None))]
+        if len(methods) < 2 or isinstance(writer, type):
+            raise TypeError(
+                f"writers: {reprlib.repr(writer)} is no writer: an object with the methods "
+                "write(report) and close() is needed."
+            )
+    return several
+
+
+def rules_to_stop_on(stop_on: str | Iterable[str], rules: list[Rule]) -> tuple[str, ...]:
+    """Returns the names of the rules whose alarms end training."""
+    if not isinstance(stop_on, Iterable):
+        raise TypeError(f"stop_on: names of rules are needed; got {reprlib.repr(stop_on)}.")
     names = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
-    there_are = [rule_name(rule) for rule in followed]
-    homes = {getattr(_unwrapped(rule), "__module__", "") for rule in followed}
+    known = [rule_name(rule) for rule in rules]
+    ours = {rule_name(rule) for rule in default_rules()}
     for name in names:
         # rules of the user's own may raise alarms under any name
-        if name not in there_are and homes <= {default_rules.__module__}:
-            raise ValueError(f"stop_on: no rule is called {name!r}; there are {there_are}.")
+        if name not in known and set(known) <= ours:
+            raise ValueError(
+                f"stop_on: no rule is called {reprlib.repr(name)}; there are {listed(known)}."
+            )
     return names
-
-
-def rule_name(function: Any) -> str:
-    """A rule's name: that of its function."""
-    function = _unwrapped(function)
-    return str(getattr(function, "__name__", function))
-
-
-def _unwrapped(function: Any) -> Any:
-    return _unwrapped(function.func) if isinstance(function, partial) else function

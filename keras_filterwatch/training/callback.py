@@ -1,26 +1,31 @@
-"""FilterWatch: when a training is looked at; what is looked for stands in the other files."""
+"""FilterWatch: the callback; it knows when a training is watched, and hands on the rest."""
 
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
 
-from keras_filterwatch.diagnosis import Diagnosis, diagnose
-from keras_filterwatch.draw.catalogue import Album
-from keras_filterwatch.kernels import Array, Snapshot
-from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.model import find as extraction
-from keras_filterwatch.model import probe as activations
-from keras_filterwatch.rules import Alarm, Rule, default_rules
-from keras_filterwatch.scores import Scores, not_watched
-from keras_filterwatch.scoring import Metric, glance
+from keras_filterwatch.alarms import Alarm, Rule
+from keras_filterwatch.diagnosis import Diagnosis
+from keras_filterwatch.history import History
+from keras_filterwatch.model import backends
+from keras_filterwatch.model.probe import take_inputs
+from keras_filterwatch.model.selection import parse_layers
+from keras_filterwatch.rules import default_rules
+from keras_filterwatch.scores import Scores
+from keras_filterwatch.scoring import UserMetric
+from keras_filterwatch.text import printable
 from keras_filterwatch.training import arguments
-from keras_filterwatch.training.notices import Caution
-from keras_filterwatch.training.recorder import Story
+from keras_filterwatch.training.clock import Clock
+from keras_filterwatch.training.notices import Notices, Problem
+from keras_filterwatch.training.observer import Observer
+from keras_filterwatch.training.recorder import Record, Recorder
+from keras_filterwatch.writers import Writer
+from keras_filterwatch.writers.tensorboard import TensorBoard
+
+_BATCH_HOOKS = ("on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_predict_batch_end")
 
 
 class FilterWatch(keras.callbacks.Callback):
@@ -29,8 +34,10 @@ class FilterWatch(keras.callbacks.Callback):
     Before training and after each epoch it scores the kernels, draws them, writes both to
     TensorBoard and raises alarms. The logs of each epoch get `filter_noise`, the mean noise
     score, and `dead_filters`, the share of dead filters; callbacks that use them, such as
-    `EarlyStopping(monitor="filter_noise", mode="min")`, stand after this one in the list. Training
-    goes on whatever happens here: what is lost is said in a warning, once.
+    `EarlyStopping(monitor="filter_noise", mode="min")`, stand after this one in the list.
+
+    Nothing that goes wrong while watching ends a training: it is said once, in a warning, and kept
+    in `problems`.
 
     Args:
         log_dir: a local directory; events go to `<log_dir>/filterwatch`.
@@ -39,28 +46,48 @@ class FilterWatch(keras.callbacks.Callback):
         freq: `"epoch"`, or an int: every so many batches, and at the end of each epoch.
         probe: inputs that show what the units do: an array, or a list or dict of arrays, as
             `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. The first
-            256 are taken, now, and kept.
-        images: the pictures to draw, by name (`keras_filterwatch.draw.catalogue.NAMES`); True for
-            `"kernels"`, `"film"` and `"templates"`, False for none. They show the first layer with
-            a window larger than 1 and three deeper ones, or all that `layers` names.
+            256 are taken at once and kept.
+        images: names of the pictures to draw (`keras_filterwatch.draw.catalogue.PICTURES`); True
+            for `"filters"`, `"film_strip"` and `"templates"`, False for none. They show the first
+            layer with a window larger than 1 and three deeper ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.
         metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
             that returns a number, or one per filter.
-        stop_on: rules whose alarms end training, by name.
+        stop_on: names of the rules whose alarms end training.
+        writers: objects that get each step's `Report` too: `writer.write(report)`, and
+            `writer.close()` at the end of a fit.
 
     Attributes:
         history: the `Scores` of each step, oldest first; of more than 256 some older ones are
-            forgotten (TensorBoard has them all).
-        alarms: the alarms so far, oldest first; a rule speaks once about a layer.
+            dropped (TensorBoard has them all).
+        alarms: the alarms so far, oldest first; a rule raises one alarm about a layer.
         diagnosis: the most probable cause of the alarms, the evidence, and what to try first.
+        problems: what went wrong while watching, oldest first.
 
     Training waits for the noise scores, norms and updates, and for what the probe and the pictures
     of outputs ask the model. The other scores, metrics, rules, pictures and events follow in a
-    thread of their own, a look at a time; whoever asks for `history`, `alarms` or `diagnosis` waits
-    for them, and so does training if `stop_on` is given.
+    thread of their own, one step after the other. In the training's thread, `history`, `alarms` and
+    `diagnosis` wait for them; other threads get the last finished step. If `stop_on` is given,
+    training waits too.
+
+    A copy, also by pickle, has the arguments and the results so far, and starts anew when it
+    watches a training. What Python cannot pickle, such as a lambda among the metrics, cannot be
+    pickled here either.
 
     Raises:
         ValueError, TypeError: an argument that cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.ones((2, 4, 4, 1)), np.ones((2, 2, 2, 2))
+        >>> watch = FilterWatch(tempfile.mkdtemp(), images=False)
+        >>> _ = model.fit(x, y, callbacks=[watch], verbose=0)
+        FilterWatch watches 1 kernel.
+        >>> [scores.step for scores in watch.history]
+        [0, 1]
     """
 
     def __init__(
@@ -71,247 +98,186 @@ class FilterWatch(keras.callbacks.Callback):
         probe: Any = None,
         images: bool | str | Iterable[str] = True,
         rules: Iterable[Rule] | None = None,
-        metrics: Mapping[str, Metric] | None = None,
+        metrics: Mapping[str, UserMetric] | None = None,
         stop_on: str | Iterable[str] = (),
+        writers: Iterable[Writer] = (),
     ) -> None:
         super().__init__()
         self.log_dir = arguments.local_directory(log_dir)
-        self._directory = self.log_dir.absolute() / "filterwatch"  # wherever the process goes
-        self.layers = None if layers is None else extraction.wishes(layers)
-        self.probe = None if probe is None else activations.take(probe)
-        self._every = arguments.batches_between(freq)
+        self._directory = self.log_dir.absolute() / "filterwatch"  # if the process changes its own
+        self.layers = None if layers is None else parse_layers(layers)
+        self.probe = None if probe is None else take_inputs(probe)
+        self._batches_between = arguments.batches_between(freq)
         self.images = arguments.pictures(images, probe is not None)
-        self.metrics = arguments.extra_metrics(metrics or {})
+        self.metrics = arguments.user_metrics(metrics or {})
         self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
         self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
-        self._forget()
+        self.writers = arguments.user_writers(writers)
+        self._start()
 
-    def _forget(self) -> None:
-        """Back to before the first step; a new model is a new story."""
-        self._caution = Caution()
-        self._story = Story(self._directory, self.metrics, self.rules, self._caution)
-        self._watched: extraction.Watched | None = None
-        self._activity: activations.Probe | None = None
-        self._seen: Scores | None = None
-        self._has_noise_score = False
-        self._first: Snapshot | None = None
-        self._previous: Snapshot | None = None
-        self._room: dict[str, Array] = {}
-        self._epochs = self._epochs_before = 0
-        self._batches = self._batches_before = self._looked_at = 0
-        if self._every:
-            # set only where it is asked for: on JAX and torch it makes training wait for batches
-            self.on_train_batch_end = self._after_batch
+    def _start(self) -> None:
+        """Prepares for a training of which nothing is known."""
+        self._notices = Notices()
+        self._clock = Clock(self._batches_between)
+        writers = [TensorBoard(self._directory, self._notices.warn_once), *self.writers]
+        self._recorder = Recorder(self.metrics, self.rules, writers, self._notices)
+        self._observer = Observer(
+            *(self.layers, self.probe, self.images),
+            *(self._clock, self._notices, self._recorder),
+        )
+        self._fit_begins = self._waits_for_weights = False
+        self._copied: tuple[Record, list[Problem]] | None = None
 
-    def _start_anew(self, why: str) -> None:
-        self._story.close()
-        if self._seen:
-            self._caution.say(
-                f"{why} than FilterWatch saw before: the story starts at step 0 again."
+    def _start_anew(self, reason: str) -> None:
+        was_watching = self._observer.last is not None
+        self._recorder.close()
+        self._start()
+        if was_watching:
+            self._notices.say(
+                f"{reason} than FilterWatch watched before: its record starts at step 0 again."
             )
-        self._forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the arguments and the results so far, without what belongs to a training."""
+        live = ("_model", "_notices", "_clock", "_recorder", "_observer")
+        state = {name: value for name, value in vars(self).items() if name not in live}
+        return state | {"_copied": (self._record, self.problems)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        copied = state["_copied"]
+        self.__dict__.update(state)
+        self._model = None
+        self._start()
+        self._copied = copied
 
     @property
-    def history(self) -> list[Scores]:
+    def _record(self) -> Record:
+        if self._copied and self._observer.last is None:
+            return self._copied[0]
+        return self._recorder.record
+
+    @property
+    def history(self) -> History:
         """The `Scores` of each step, oldest first."""
-        return self._story.history
+        return self._record.history
 
     @property
     def alarms(self) -> list[Alarm]:
         """The alarms so far, oldest first."""
-        return self._story.alarms
+        return list(self._record.alarms)
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What is probably wrong, by all that was seen so far."""
-        return diagnose(self.history, self.alarms)
+        """What is probably wrong, by all that is known so far."""
+        return self._recorder.diagnosis(self._record)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What went wrong while watching, oldest first; each prints as a sentence."""
+        if self._copied and self._observer.last is None:
+            return [*self._copied[1], *self._notices.problems]
+        return self._notices.problems
 
     def summary(self) -> None:
-        """Prints the scores of the last step, the alarms so far, and how to see them all."""
-        print(self.history[-1] if self.history else "Nothing was watched yet.")
-        for alarm in self.alarms:
-            print(f"alarm at step {alarm.step}: {alarm.message}")
-        if self.history:
-            print(f"diagnosis: {self.diagnosis}")
-        print(f"all steps: tensorboard --logdir {self.log_dir} --samples_per_plugin images=1000")
+        """Prints the last scores, the alarms, the diagnosis, problems, and where the rest is."""
+        record = self._record
+        lines = [str(record.history[-1]) if record.history else "Nothing was watched yet."]
+        lines += [f"alarm at step {a.step}: {printable(a.message)}" for a in record.alarms]
+        if record.history:
+            lines.append(f"diagnosis: {printable(self._recorder.diagnosis(record))}")
+        lines += [f"problem: {problem}" for problem in self.problems]
+        lines.append(
+            f"all steps: tensorboard --logdir {self.log_dir} --samples_per_plugin images=1000"
+        )
+        self._notices.say("\n".join(lines))
 
-    # What Keras calls, in its order.
+    # What Keras asks and calls, in its order.
+
+    @property
+    def async_safe(self) -> bool:
+        """True if no batch hook does anything, so that Keras need not wait for each batch."""
+        own = all(getattr(type(self), n) is getattr(FilterWatch, n) for n in _BATCH_HOOKS)
+        return own and not self._batches_between
 
     def set_model(self, model: keras.Model) -> None:
-        """Starts anew if it is another model than before."""
-        if self._model is not None and model is not self._model:
-            self._start_anew("This is another model")
+        """Starts anew if this is another model than before."""
+        with self._guard("the model could not be taken over", "Nothing is watched"):
+            if self._model is not None and model is not self._model:
+                self._start_anew("This is another model")
         super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Finds the kernels, unless the model has none before its first batch."""
         self._fit_begins = True
-        if not _has_weights(self.model):
-            return
-        found = self._find()
-        if found and self._watched and found.variables != self._watched.variables:
-            self._start_anew("The layers are others")
-        if found and not self._watched:
-            if found.problems:
-                raise ValueError(" ".join(found.problems))
-            self._watched = found
-            self._announce()
+        with self._guard("the kernels could not be found", "Nothing is watched"):
+            self._waits_for_weights = not backends.has_weights(self.model)
+            if not self._waits_for_weights and not self._observer.watch(self.model):
+                self._start_anew("The layers are others")
+                self._fit_begins = True
+                self._observer.watch(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the initial state."""
-        if self._fit_begins:
-            self._fit_begins = False
-            if not self._seen:  # a resumed training starts at fit's initial_epoch
-                self._epochs, self._batches = epoch, epoch * (self._steps or 0)
-            self._epochs_before = self._epochs - epoch
-            if not _has_weights(self.model):
-                self.on_train_batch_end = self._after_first_batch
-            elif not self._seen:
-                self._look()
-        self._batches_before = self._batches
+        """Takes the initial state."""
+        with self._guard("the first step could not be taken", "The step is missing"):
+            steps = self._batches_per_epoch
+            if self._fit_begins:
+                self._fit_begins = False
+                is_first = self._observer.last is None
+                self._clock.fit_begins(epoch, steps, is_first)
+                if is_first and not self._waits_for_weights:
+                    self._take_step()
+            self._clock.epoch_begins(steps)
 
-    def _after_first_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Does late what `on_train_begin` and `on_epoch_begin` could not."""
-        del self.on_train_batch_end
-        self._watched = self._find()
-        if self._watched and self._watched.sources:
-            self._caution.warn(
-                "the model had no weights before its first batch", "step 0 is after it"
-            )
-        for problem in self._watched.problems if self._watched else ():
-            self._caution.warn(problem, "the other layers are watched")
-        self._announce()
-        self._look()
-        if self._every:
-            self.on_train_batch_end = self._after_batch
-            self._after_batch(batch)
-
-    def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        # with steps_per_execution, the last of several batches may be beyond the epoch's end
-        self._batches = self._batches_before + min(batch + 1, self._steps or batch + 1)
-        epoch_ends = batch + 1 >= (self._steps or math.inf)
-        if self._batches - self._looked_at >= self._every and not epoch_ends:
-            self._look()
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes a step every `freq` batches, and the first step of a model that is built late."""
+        super().on_train_batch_end(batch, logs)
+        if not (self._batches_between or self._waits_for_weights):
+            return
+        with self._guard("a step could not be taken", "The step is missing"):
+            if self._waits_for_weights:
+                self._waits_for_weights = False
+                self._observer.watch(self.model)
+                if self._take_step():
+                    self._notices.warn_once(
+                        "the model had no weights before its first batch", "Step 0 is after it"
+                    )
+            if self._clock.batch_ends(batch):
+                self._take_step()
 
     @property
-    def _steps(self) -> int | None:
+    def _batches_per_epoch(self) -> int | None:
         """Batches in an epoch, if known; a training loop of one's own may not say."""
         return (self.params or {}).get("steps")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the kernels, and lets the callbacks after this one know."""
-        self._epochs = self._epochs_before + epoch + 1
-        seen = self._look(logs)
-        if logs is not None and self._seen:
-            logs["dead_filters"] = seen.dead_filters if seen else math.nan
-            if self._has_noise_score:
-                logs["filter_noise"] = seen.filter_noise if seen else math.nan
+        """Takes a step, and lets the callbacks after this one know its noise and dead filters."""
+        scores = None
+        with self._guard("a step could not be taken", "The step is missing"):
+            self._clock.epoch_ends(epoch)
+            scores = self._take_step(logs)
+        with self._guard("the logs could not be completed", "`filter_noise` is missing"):
+            if logs is not None and self._observer.last:
+                logs["dead_filters"] = scores.dead_filters if scores else math.nan
+                if self._observer.has_noise_score:
+                    logs["filter_noise"] = scores.filter_noise if scores else math.nan
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Says what is probably wrong, and closes the event file; another fit opens another one."""
-        if self.alarms:
-            with self._caution.going_on("find the cause of the alarms", "there is no diagnosis"):
-                self._caution.say(f"FilterWatch diagnosis: {self.diagnosis}")
-        self._story.close()
+        """Says what is probably wrong, and closes the writers; another fit opens them again."""
+        with self._guard("the training's end could not be processed", "The diagnosis is missing"):
+            if self.alarms:
+                self._notices.say(f"FilterWatch diagnosis: {printable(self.diagnosis)}")
+            self._recorder.close()
 
-    # The road from the model to TensorBoard.
+    def _guard(self, what: str, consequence: str) -> Any:
+        return self._notices.guard(what, consequence)
 
-    def _find(self) -> extraction.Watched | None:
-        with self._caution.going_on("find the kernels", "nothing is watched"):
-            return extraction.find(self.model, self.layers)
-        return None
-
-    def _announce(self) -> None:
-        if not self._watched:
-            return
-        names = [source.name for source in self._watched.sources]
-        windows = [source.name for source in self._watched.sources if source.has_window]
-        unit = "step" if self._every else "epoch"
-        album = Album(self.images, windows, self.layers is not None, unit)
-        self._story.album = album
-        drawn = f", draws {', '.join(album.layers)}" if album.layers else ""
-        self._caution.say(
-            f"FilterWatch watches {len(names)} kernel{'s' * (len(names) != 1)}{drawn}."
-        )
-        for line in not_watched(self._watched.skipped):
-            self._caution.say(line)
-        if not names:
-            self._caution.warn(f"{self.model.name!r} has no kernels", "nothing is watched")
-        elif not windows:
-            self._caution.say(
-                "No kernel has a window larger than 1, so there are no pictures, noise scores and "
-                "`filter_noise`. A Dense layer that reads images has a window where a Flatten "
-                "layer stands before it."
-            )
-
-    def _look(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
-        """One step down the road: what training waits for; None if there was nothing to see."""
-        step = self._batches if self._every else self._epochs
-        if self._watched is None or not self._watched.sources:
-            return None
-        self._story.wait()  # what it reads is written now
-        with self._caution.going_on("score the kernels", "steps are missing"):
-            told = _numbers(logs) | _learning_rate(self.model)
-            if self._seen and self._seen.step == step:
-                if self._seen.epoch < self._epochs:
-                    # the batch before was the last one: an epoch of unknown length ends unforeseen
-                    self._seen = replace(self._seen, epoch=self._epochs, logs=told)
-                    self._story.amend(self._seen)
-                    self._stop()
-                return self._seen
-            self._looked_at = step
-            _ = self.model  # on JAX, asking for it brings its weights up to date
-            snapshot = self._watched.read(step)
-            seen = glance(snapshot, self._previous, self._epochs, self._outputs(), told)
-            self._has_noise_score = self._has_noise_score or not math.isnan(seen.filter_noise)
-            album = self._story.album
-            drawn = self._story.drawn(album.of_outputs(snapshot, self.model, self.probe))
-            self._previous = kept = snapshot.copied(self._room)
-            first = self._first or kept
-            self._first = self._first or kept.condensed()
-            self._seen = seen
-            self._story.add(seen, kept, first, drawn)
-            self._stop()
-            return seen
-        return None
-
-    def _stop(self) -> None:
-        """Ends training if an alarm is in stop_on; only then training waits for alarms."""
-        if not self.stop_on:
-            return
-        reasons = sorted(self._story.raised & set(self.stop_on))
-        if reasons and not self.model.stop_training:
-            self.model.stop_training = True
-            for name in reasons:
-                self._caution.say(f"FilterWatch ends training: {name!r} is in stop_on.")
-
-    def _outputs(self) -> Mapping[str, Outputs] | None:
-        if self.probe is not None and self._watched:
-            with self._caution.going_on("probe the units", "what they do is missing"):
-                if self._activity is None:
-                    self._activity = activations.Probe(self.model, self._watched, self.probe)
-                return self._activity.measure()
-        return None
-
-
-def _has_weights(model: keras.Model) -> bool:
-    """Whether they are there before the first batch: under TensorFlow, Keras may wait for it."""
-    if keras.backend.backend() != "tensorflow":
-        return True
-    parts_built = all(layer.built for layer in model._flatten_layers(include_self=False))
-    return bool(model.weights) and (model.built or parts_built)
-
-
-def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """What of the logs is a number."""
-    return {
-        name: float(value)
-        for name, value in (logs or {}).items()
-        if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "fiub"
-    }
-
-
-def _learning_rate(model: keras.Model) -> dict[str, float]:
-    """Of the optimizer, where it has one."""
-    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return {} if rate is None else {"learning_rate": float(keras.ops.convert_to_numpy(rate))}
+    def _take_step(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
+        """Takes a step, and ends training if an alarm of it is in `stop_on`."""
+        scores = self._observer.take_step(self.model, logs)
+        if scores and self.stop_on and not self.model.stop_training:
+            # only here training waits for alarms
+            names = sorted(self._recorder.record.active & set(self.stop_on))
+            self.model.stop_training = bool(names) or self.model.stop_training
+            for name in names:
+                self._notices.say(f"FilterWatch ends training: {name!r} is in stop_on.")
+        return scores

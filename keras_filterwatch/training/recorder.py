@@ -1,138 +1,167 @@
-"""What becomes of a training's looks: scores, alarms, pictures and events, while it goes on."""
+"""Recorder: from the quick scores of a step to its report, in a thread beside training."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
-from keras_filterwatch.diagnosis import diagnose
-from keras_filterwatch.draw.catalogue import Album, Drawing, Pictures
-from keras_filterwatch.history import remember
+from keras_filterwatch.alarms import Alarm, Rule, follow
+from keras_filterwatch.diagnosis import CANNOT_TELL, Diagnosis, diagnose
+from keras_filterwatch.draw.catalogue import Drawing, PictureCatalogue, Pictures
+from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Snapshot
-from keras_filterwatch.rules import Alarm, Rule
+from keras_filterwatch.report import Report
 from keras_filterwatch.scores import Scores
-from keras_filterwatch.scoring import Metric, complete
-from keras_filterwatch.training import arguments
-from keras_filterwatch.training.notices import Caution
-from keras_filterwatch.training.worker import Background
-from keras_filterwatch.writers import tensorboard
+from keras_filterwatch.scoring import UserMetric, full_scores
+from keras_filterwatch.text import printable
+from keras_filterwatch.training.notices import Notices
+from keras_filterwatch.training.retention import with_step
+from keras_filterwatch.training.worker import Worker
+from keras_filterwatch.writers import Writer
 
 
-class Story:
-    """A training, told look by look in a thread of its own.
-
-    Args:
-        directory: where the events go.
-        metrics: further scores.
-        rules: what raises alarms.
-        caution: says what goes wrong.
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of a training after its last finished step.
 
     Attributes:
-        album: its pictures; empty until somebody knows the layers.
+        history: the scores of each step.
+        alarms: all alarms, oldest first.
+        active: names of the rules that raise an alarm at the last step.
+    """
+
+    history: History = field(default_factory=History)
+    alarms: tuple[Alarm, ...] = ()
+    active: frozenset[str] = frozenset()
+
+
+class Recorder:
+    """Scores, judges, draws and writes one step after the other.
+
+    Args:
+        metrics: the user's own metrics, by name.
+        rules: what raises alarms.
+        writers: what takes the report of each step.
+        notices: prints messages and records problems.
+
+    Attributes:
+        catalogue: the pictures to draw; none until the layers are known.
     """
 
     def __init__(
         self,
-        directory: Path,
-        metrics: Mapping[str, Metric],
+        metrics: Mapping[str, UserMetric],
         rules: Sequence[Rule],
-        caution: Caution,
+        writers: Sequence[Writer],
+        notices: Notices,
     ) -> None:
-        self.album = Album((), [], False, "epoch")
-        self._directory = directory
+        self.catalogue = PictureCatalogue((), [], draw_all=False, step_unit="epoch")
         self._metrics = metrics
         self._rules = rules
-        self._caution = caution
-        self._background = Background()
-        self._history: list[Scores] = []
-        self._alarms: list[Alarm] = []
-        self._raised: set[str] = set()
-        self._events: tensorboard.EventFile | None = None
+        self._writers = writers
+        self._notices = notices
+        self._worker = Worker(on_error=self._step_failed)
+        self._record = Record()
 
     @property
-    def history(self) -> list[Scores]:
-        """The scores of its looks, oldest first."""
-        self.wait()
-        return list(self._history)
+    def record(self) -> Record:
+        """What is known now.
 
-    @property
-    def alarms(self) -> list[Alarm]:
-        """Its alarms, oldest first."""
-        self.wait()
-        return list(self._alarms)
-
-    @property
-    def raised(self) -> set[str]:
-        """The rules that raised an alarm at the last look, also one that was raised before."""
-        self.wait()
-        return self._raised
+        The training's own thread waits until the last step is finished; every other thread gets
+        the last finished step, since a metric or rule may be waiting for that thread.
+        """
+        self._worker.finish()
+        return self._record
 
     def wait(self) -> None:
-        """Returns when all that was begun is told; raises warnings that are errors."""
-        self._background.wait()
+        """Waits until every step is finished."""
+        self._worker.wait()
 
-    def add(self, seen: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
-        """Begins to tell a look, of which this was seen and drawn.
+    def add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
+        """Starts processing one step. Do not modify `snapshot` or `first` until `wait` returns.
 
-        Until it has ended nobody may write into `snapshot`, or into that of the `first` look.
+        Args:
+            quick: the quick scores of `snapshot`.
+            snapshot: the kernels at this step.
+            first: the kernels at the start.
+            pictures: those drawn already, which needed the model.
         """
-        self._background.start(partial(self._add, seen, snapshot, first, pictures))
+        self._worker.submit(partial(self._add, quick, snapshot, first, pictures))
 
-    def amend(self, seen: Scores) -> None:
-        """Begins to tell the last look again, of which more is known: its epoch and its logs."""
-        self._background.start(partial(self._amend, seen))
+    def amend(self, quick: Scores) -> None:
+        """Starts processing the last step again, whose epoch and logs came late."""
+        self._worker.submit(partial(self._amend, quick))
 
     def close(self) -> None:
-        """Closes the event file; another look opens another one."""
-        self.wait()
-        events, self._events = self._events, None
-        if events:
-            with self._caution.going_on("close the event file", "its last steps may be missing"):
-                events.close()
+        """Waits until every step is finished and closes the writers; a further step may follow."""
+        self._worker.close()
+        for writer in self._writers:
+            with self._notices.guard(
+                f"{_name(writer)} could not be closed", "Its last steps may be missing"
+            ):
+                writer.close()
 
-    def drawn(self, drawings: Iterable[Drawing]) -> Pictures:
-        """Those of the pictures that can be drawn."""
+    def pictures(self, drawings: Iterable[Drawing]) -> Pictures:
+        """Draws what can be drawn."""
         pictures = {}
         for name, layer, draw in drawings:
-            with self._caution.going_on(f"draw {name} of {layer}", "pictures are missing"):
+            with self._notices.guard(
+                f"the picture {name!r} could not be drawn",
+                "The picture is missing",
+                where=f"layer {layer!r}",
+            ):
                 pictures[name, layer] = draw()
         return pictures
 
-    def _add(self, seen: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
-        with self._caution.going_on("score the kernels", "steps are missing"):
-            scores = complete(seen, snapshot, first, self._metrics, self._metric_failed)
-            remember(self._history, scores)
-            self._judge()
-            self._write(scores, pictures | self.drawn(self.album.of_kernels(snapshot, scores)))
-
-    def _amend(self, seen: Scores) -> None:
-        if self._history and self._history[-1].step == seen.step:
-            self._history[-1] = replace(self._history[-1], epoch=seen.epoch, logs=seen.logs)
-            self._judge()
-            self._write(self._history[-1], {})
-
-    def _metric_failed(self, name: str, error: ValueError) -> None:
-        self._caution.warn(f"metric {name!r} failed", f"it is missing where it fails ({error})")
-
-    def _judge(self) -> None:
-        known = {(alarm.rule, alarm.layer) for alarm in self._alarms}
-        self._raised = set()
-        for rule in self._rules:
-            name = arguments.rule_name(rule)
-            with self._caution.going_on(f"follow the rule {name}", "it is silent"):
-                for alarm in rule(self._history):
-                    self._raised.add(alarm.rule)
-                    if (alarm.rule, alarm.layer) not in known:
-                        known.add((alarm.rule, alarm.layer))
-                        self._alarms.append(alarm)
-                        self._caution.say(f"\nFilterWatch alarm ({alarm.rule}): {alarm.message}")
-
-    def _write(self, scores: Scores, pictures: Pictures) -> None:
-        with self._caution.going_on("write events", "steps are missing in TensorBoard"):
-            if self._events is None:
-                self._events = tensorboard.EventFile(self._directory)
-                self._events.write(scores.step, [tensorboard.layout(self._history[0])])
-            diagnosis = diagnose(self._history, self._alarms)
-            self._events.write(
-                scores.step, tensorboard.values(scores, pictures, self._alarms, diagnosis)
+    def _add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
+        self._notices.step = quick.step
+        scores, failures = full_scores(quick, snapshot, first, self._metrics)
+        for failure in failures:
+            self._notices.failed(
+                failure.error,
+                f"metric {failure.metric!r} failed",
+                "The score is missing where it fails",
+                where=f"kernel {failure.kernel!r}",
             )
+        self._judge(with_step(self._record.history, scores))
+        drawings = self.catalogue.of_kernels(snapshot, scores)
+        self._write({**pictures, **self.pictures(drawings)})
+
+    def _amend(self, quick: Scores) -> None:
+        history = self._record.history
+        if history and history[-1].step == quick.step:
+            last = replace(history[-1], epoch=quick.epoch, logs=quick.logs)
+            self._judge(History([*history[:-1], last]))
+            self._write({})
+
+    def _judge(self, history: History) -> None:
+        judgement = follow(self._rules, history, self._record.alarms)
+        for failure in judgement.failures:
+            self._notices.warn_once(
+                f"rule {failure.rule!r} {failure.what}", "The rule is skipped", failure.reason
+            )
+        for alarm in judgement.new:
+            rule, message = printable(alarm.rule), printable(alarm.message)
+            self._notices.say(f"\nFilterWatch alarm ({rule}): {message}")
+        self._record = Record(history, judgement.alarms, judgement.active)
+
+    def _write(self, pictures: Pictures) -> None:
+        record = self._record
+        report = Report(record.history[-1], pictures, record.alarms, self.diagnosis(record))
+        for writer in self._writers:
+            with self._notices.guard(
+                f"{_name(writer)} could not write a step", "The step is missing there"
+            ):
+                writer.write(report)
+
+    def diagnosis(self, record: Record) -> Diagnosis:
+        """Returns the most probable cause of the alarms."""
+        with self._notices.guard("the alarms could not be diagnosed", "There is no diagnosis"):
+            return diagnose(record.history, record.alarms)
+        return Diagnosis(CANNOT_TELL, (), "See the alarms.")
+
+    def _step_failed(self, error: BaseException) -> None:
+        self._notices.failed(error, "a step could not be processed", "The step is missing")
+
+
+def _name(writer: Writer) -> str:
+    return type(writer).__name__

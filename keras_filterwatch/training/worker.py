@@ -1,65 +1,112 @@
-"""Work that training does not wait for."""
+"""Worker: one thread that does tasks in order while training goes on."""
 
 import os
+import threading
 from collections.abc import Callable
-from threading import Thread, current_thread
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from weakref import WeakSet
 
-_ALL: "WeakSet[Background]" = WeakSet()
+FORK_WAIT = 5.0  # seconds that a fork waits for the workers, at most
+
+_WORKERS: "WeakSet[Worker]" = WeakSet()
 
 
-class Background:
-    """Does one task at a time, in a thread of its own, while its owner goes on.
+class Worker:
+    """Does tasks one after the other in a thread of its own.
 
-    What was begun is finished, even when the program comes to its end before.
+    A task that was submitted is done, also when the program ends before. An error in a task goes
+    to `on_error` and nowhere else.
+
+    Args:
+        on_error: a function of the exception that a task raised.
+
+    Example:
+        >>> results = []
+        >>> worker = Worker(on_error=print)
+        >>> worker.submit(lambda: results.append(1))
+        >>> worker.close()
+        >>> results
+        [1]
     """
 
-    def __init__(self) -> None:
-        self._thread: Thread | None = None
-        self._error: BaseException | None = None
-        _ALL.add(self)
+    def __init__(self, on_error: Callable[[BaseException], None]) -> None:
+        self._on_error = on_error
+        self._forget()
+        _WORKERS.add(self)
 
-    def start(self, task: Callable[[], None]) -> None:
-        """Begins a task, after the one before has ended; raises what that one raised."""
-        self.wait()
-        self._thread = Thread(target=self._do, args=(task,), name="FilterWatch", daemon=False)
+    def _forget(self) -> None:
+        self._executor: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None
+        self._submitter = self._thread = 0  # idents of threads
+
+    def submit(self, task: Callable[[], None]) -> None:
+        """Queues a task. Where no thread can be had, the task is done at once."""
+        self._submitter = threading.get_ident()
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, "FilterWatch")
         try:
-            self._thread.start()
-        except RuntimeError:  # no more threads: then its owner waits
-            self._thread = None
-            task()
+            self._last = self._executor.submit(self._do, task)
+        except RuntimeError:  # no more threads, or the interpreter is shutting down
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+            self._do(task)
 
-    def wait(self) -> None:
-        """Returns when no task is under way; raises what it raised. From within it, at once."""
-        self.rest()
-        thread = self._thread
-        if thread is not None and thread is current_thread():
-            return
-        error, self._error = self._error, None
-        if error:
-            raise error
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until all tasks submitted so far are done.
 
-    def rest(self) -> None:
-        """Returns when no task is under way, whatever became of it. From within it, at once."""
-        thread = self._thread
-        # one that an interrupt kept from starting is not alive
-        if thread is not None and thread is not current_thread() and thread.is_alive():
-            thread.join()
+        Args:
+            timeout: seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            False if time was up before.
+
+        Raises:
+            RuntimeError: a task waits for its own worker, which would never end.
+        """
+        if threading.get_ident() == self._thread:
+            raise RuntimeError(
+                "a metric, rule or writer of FilterWatch waits for FilterWatch to finish, which "
+                "would never end. Use what it is given (the array, the history or the report)."
+            )
+        last = self._last
+        return last is None or bool(wait([last], timeout).done)
+
+    def finish(self) -> None:
+        """Waits if the caller is the thread that submits tasks; others need not and must not.
+
+        A task may itself wait for another thread, and both would wait for ever.
+        """
+        if threading.get_ident() == self._submitter != self._thread:
+            self.wait()
+
+    def close(self) -> None:
+        """Waits until all tasks are done and ends the thread; another task starts another one."""
+        self.wait()
+        executor, self._executor = self._executor, None
+        if executor:
+            executor.shutdown()
 
     def _do(self, task: Callable[[], None]) -> None:
+        outer, self._thread = self._thread, threading.get_ident()
         try:
             task()
-        except BaseException as error:
-            self._error = error
+        except BaseException as error:  # SystemExit of a user's metric must not end the thread
+            self._on_error(error)
         finally:
-            self._thread = None  # by nobody else: others may wait while the next one begins
+            self._thread = outer
 
 
-def _rest_all() -> None:
-    for background in list(_ALL):
-        background.rest()
+def _before_fork() -> None:
+    # A fork in the middle of a matrix product stops the threads of NumPy's BLAS for ever.
+    for worker in list(_WORKERS):
+        if threading.get_ident() != worker._thread:
+            worker.wait(FORK_WAIT)
+
+
+def _after_fork_in_child() -> None:
+    for worker in list(_WORKERS):
+        worker._forget()  # the child has no such thread
 
 
 if hasattr(os, "register_at_fork"):
-    # a fork in mid-product stops the threads of NumPy's BLAS, and the product would never end
-    os.register_at_fork(before=_rest_all)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,172 @@
+"""`python -m benchmarks.fuzz --cases 500`: random trainings, each with and without FilterWatch.
+
+With the callback a fit may raise no exception that it does not raise without it, the weights are
+the same bit by bit, the event files can be read, and no problem is recorded where nothing was
+wrong on purpose. `--seed` repeats a run, `--processes` shares the cases among processes.
+"""
+
+import argparse
+import contextlib
+import io
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from benchmarks.fuzz.arguments import Arguments, arguments, make
+from benchmarks.fuzz.models import Network, build, data_of, networks
+
+EXPECTED = (  # of models that are built late, and of subclassed ones that were never called
+    "the model had no weights before its first batch",
+    "the data could not be followed",
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a model is trained."""
+
+    epochs: int
+    initial_epoch: int
+    fits: int
+    optimizer: str
+    rate: float
+    eager: bool
+    validated: bool
+    spoiled: str
+    warnings_are_errors: bool
+
+
+@st.composite
+def fits(draw: st.DrawFn) -> Fit:
+    """Draws a training."""
+    return Fit(
+        draw(st.integers(0, 3)),
+        draw(st.sampled_from([0, 0, 1])),
+        draw(st.sampled_from([1, 1, 2])),
+        draw(st.sampled_from(["sgd", "adam", "rmsprop"])),
+        draw(st.sampled_from([0.0, 1e-3, 0.1, 1e30])),
+        draw(st.sampled_from([True, True, True, False])),
+        draw(st.booleans()),
+        draw(st.sampled_from(["", "", "", "nan", "huge", "zero"])),
+        draw(st.booleans()),
+    )
+
+
+def train(network: Network, fit: Fit, callbacks: list[Any]) -> tuple[str, list[np.ndarray]]:
+    """Trains the model with these callbacks; returns the exception's type and the weights."""
+    keras.utils.set_random_seed(0)
+    model = build(network)
+    optimizer = keras.optimizers.get(fit.optimizer)
+    optimizer.learning_rate = fit.rate
+    model.compile(optimizer, loss="mse", run_eagerly=fit.eager)
+    x, y = data_of(network, 8, fit.spoiled)
+    error = ""
+    try:
+        for _ in range(fit.fits):
+            model.fit(
+                x,
+                y,
+                batch_size=4,
+                epochs=fit.epochs,
+                initial_epoch=fit.initial_epoch,
+                validation_data=(x, y) if fit.validated else None,
+                callbacks=callbacks,
+                verbose=0,
+            )
+    except Exception as raised:
+        error = type(raised).__name__
+    return error, model.get_weights()
+
+
+def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counter[str]) -> None:
+    """Trains with and without the callback and compares.
+
+    Raises:
+        AssertionError: they differ.
+    """
+    keras.backend.clear_session()
+    error, weights = train(network, fit, [])
+    with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
+        warnings.simplefilter("error" if fit.warnings_are_errors else "ignore")
+        for noisy in ("keras", "tensorflow", "jax", "torch"):  # their warnings are not ours
+            warnings.filterwarnings("ignore", module=rf"{noisy}\\b.*")
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            watch = make(given_arguments, network, Path(directory))
+            watched_error, watched_weights = train(network, fit, [watch])
+            watch.summary()
+        assert watched_error == error, f"{error or 'no error'} became {watched_error}"
+        for one, other in zip(weights, watched_weights, strict=True):
+            np.testing.assert_array_equal(one, other, "watching changed a weight")
+        for path in Path(directory).rglob("events.*"):
+            counts["events read"] += sum(1 for _ in EventFileLoader(str(path)).Load())
+        problems = [str(p) for p in watch.problems if not p.what.startswith(EXPECTED)]
+        assert given_arguments.has_fault or not problems, problems
+    counts["cases"] += 1
+    counts["fits that raise without the callback too"] += bool(error)
+    counts["cases with a problem recorded"] += bool(watch.problems)
+    counts["cases with alarms"] += bool(watch.alarms)
+    counts["steps"] += len(watch.history)
+
+
+def fuzz(cases: int, number: int) -> Counter[str]:
+    """Checks so many random cases; returns what happened in them."""
+    counts: Counter[str] = Counter()
+
+    @seed(number)
+    @settings(
+        max_examples=cases,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],  # making a failing case smaller takes minutes
+        print_blob=True,
+    )
+    @given(networks(), arguments(), fits())
+    def run(network: Network, chosen: Arguments, fit: Fit) -> None:
+        check(network, chosen, fit, counts)
+
+    run()
+    return counts
+
+
+def main() -> int:
+    """Does what the command line says; 1 if a case failed."""
+    parser = argparse.ArgumentParser("python -m benchmarks.fuzz", description=__doc__)
+    parser.add_argument("--cases", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
+    options = parser.parse_args()
+    started = time.time()
+    share = -(-options.cases // options.processes)
+    tasks = [(share, options.seed + i) for i in range(options.processes)]
+    if options.processes == 1:
+        results = [fuzz(*tasks[0])]
+    else:
+        with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+            results = pool.starmap(fuzz, tasks)
+    total: Counter[str] = sum(results, Counter())
+    minutes = (time.time() - started) / 60
+    print(f"seed {options.seed}, Keras on {keras.backend.backend()}, {minutes:.1f} minutes")
+    for name, count in total.items():
+        print(f"{count:8} {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

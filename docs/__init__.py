@@ -1,0 +1,1 @@
+"""The pages, and the scripts that make their pictures and tables."""

@@ -1,0 +1,89 @@
+"""The picture `templates`: the incoming weights of Dense units, in the shape of the input."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note
+from keras_filterwatch.draw.colours import FRAME_COLOURS, LIGHT_GREY, colour_limit
+from keras_filterwatch.draw.dense import (
+    check_numbers,
+    image_kernel,
+    image_size,
+    kernel_tile_format,
+)
+from keras_filterwatch.draw.layer_argument import check_layer
+from keras_filterwatch.draw.tiles import Tile, tile_grid, tiles_in_rows
+from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.metrics.dead import dead_filters, filter_norms
+
+MAX_UNITS = 256  # tiles of a picture
+
+
+def templates(
+    source: Any,
+    layer: Any = None,
+    *,
+    units: Iterable[int] | int | None = None,
+    step: int | None = None,
+) -> Image.Image:
+    """Returns what each unit of a Dense layer looks for: its incoming weights as an image.
+
+    Weights are drawn from blue over white, which is zero, to red; those of a colour image in
+    colour, where grey is zero; of more channels, the strongest stand side by side. One scale serves
+    the whole picture. Each unit has its number; a dead one has a black outline, and a weight that
+    is not finite is magenta. Strokes and blobs are good; a tile that looks like sand has learnt
+    nothing, or is noise that weight decay would remove.
+
+    Args:
+        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
+        layer: the kernel's name, or, of a model, the layer or a pattern. If None, or if several
+            kernels match, the first Dense layer that reads an image is drawn.
+        units: those to draw, in this order; all, or as many as fit, if None.
+        step: for the caption; a `Snapshot` has its own.
+
+    Raises:
+        TypeError: `layer` is no name, pattern or layer, or `units` are no whole numbers.
+        ValueError: no kernel has that name, none reads an image, or there is no such unit.
+
+    Example:
+        >>> picture = templates({"hidden": np.ones((4, 4, 1, 8))}, units=[0, 3])
+        >>> picture.width > 0
+        True
+    """
+    check_layer(templates, layer)
+    kernel = image_kernel(source, layer)
+    if step is None and isinstance(source, Snapshot):
+        step = source.step
+    numbers = check_numbers("units", units, kernel.filters)
+    target = 112 if len(numbers) <= 32 else 84 if len(numbers) <= 144 else 56
+    tile_format = kernel_tile_format(kernel, target, str(kernel.filters))
+    drawn_units = numbers[: min(MAX_UNITS, tile_format.columns * tile_format.rows)]
+    weights = kernel.array[..., drawn_units].astype(np.float64)
+    limit = colour_limit(weights)
+    dead = dead_filters(filter_norms(kernel.array, kernel.gain))
+    tiles = [
+        Tile(
+            tile_format.pixels(weights[..., i], limit),
+            str(unit),
+            outline=FRAME_COLOURS["dead"] if dead[unit] else LIGHT_GREY,
+        )
+        for i, unit in enumerate(drawn_units)
+    ]
+    caption = [
+        kernel.name,
+        f"{image_size(kernel)}, {kernel.filters} units",
+        "" if step is None else f"step {step}",
+        f"dead {dead.sum()} of {kernel.filters} ({dead.mean():.0%})",
+    ]
+    notes = [
+        "incoming weights of each unit",
+        cut_note(len(drawn_units), len(numbers), "units"),
+        *tile_format.notes,
+    ]
+    grid = tile_grid(tiles_in_rows(tiles, tile_format))
+    scale = colour_scale(limit, tile_format.is_coloured)
+    legend = [("dead unit", FRAME_COLOURS["dead"])] if dead[drawn_units].any() else []
+    return add_caption(grid, caption, notes, scale, legend)

@@ -1,0 +1,129 @@
+"""Which layers a user chooses: the argument `layers`, checked and matched with the kernels."""
+
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_filterwatch.model.source import Source
+from keras_filterwatch.model.weights import all_weights
+from keras_filterwatch.text import listed, printable, suggestion
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60  # characters
+
+
+def short(value: Any) -> str:
+    """Returns a value for a message, in one short line; of an array its type and shape only.
+
+    Example:
+        >>> short("a" * 1000)
+        "'aaaaaaaaaaaaaaaaaaaaaaaaaaa...aaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+        >>> import numpy as np
+        >>> short(np.zeros((3, 4)))
+        'ndarray of shape (3, 4)'
+    """
+    if isinstance(value, Sequence) or not hasattr(value, "shape") or tuple(value.shape) == ():
+        return printable(_SHORT.repr(value))
+    return f"{type(value).__name__} of shape {tuple(value.shape)}"
+
+
+def parse_layers(layers: Any, argument: str = "layers") -> list[Any]:
+    """Returns a choice of layers as a list of names, glob patterns, layers and functions.
+
+    Args:
+        layers: one of these, or several.
+        argument: what the messages call it.
+
+    Raises:
+        TypeError: something that cannot choose a layer.
+        ValueError: nothing at all.
+
+    Example:
+        >>> parse_layers("conv*")
+        ['conv*']
+        >>> parse_layers([1, 2])
+        Traceback (most recent call last):
+        ...
+        TypeError: layers: 1 is neither a name, a glob pattern, a layer nor a function.
+    """
+    is_scalar = getattr(layers, "shape", None) == ()
+    if isinstance(layers, str) or not isinstance(layers, Iterable) or is_scalar:
+        choices = [layers]
+    else:
+        choices = list(layers)
+    if not choices:
+        raise ValueError(f"{argument}: nothing is chosen; None stands for every kernel.")
+    for choice in choices:
+        if isinstance(choice, type):
+            raise TypeError(
+                f"{argument}: {choice.__name__} is a class; for its layers take "
+                f"`lambda layer: isinstance(layer, {choice.__name__})`."
+            )
+        if not isinstance(choice, str) and not callable(choice):  # a layer is callable
+            wrong = layers if hasattr(layers, "shape") else choice
+            raise TypeError(
+                f"{argument}: {short(wrong)} is neither a name, a glob pattern, a layer nor a "
+                "function."
+            )
+    return choices
+
+
+class Selection(NamedTuple):
+    """The kernels that a choice of layers selects.
+
+    Attributes:
+        names: the kernels' names.
+        problems: a sentence for each part of the choice that selects none.
+    """
+
+    names: set[str]
+    problems: tuple[str, ...]
+
+
+def select(sources: Sequence[Source], skipped: Mapping[str, str], layers: Any) -> Selection:
+    """Selects the kernels of a model that a choice of layers asks for.
+
+    Args:
+        sources: all kernels of the model.
+        skipped: layer name -> why it cannot be watched.
+        layers: as `parse_layers` takes it.
+    """
+    names: set[str] = set()
+    problems = []
+    for choice in parse_layers(layers):
+        matching = _matching(sources, choice)
+        names.update(matching)
+        if not matching:
+            problems.append(_problem(choice, [source.name for source in sources], skipped))
+    return Selection(names, tuple(problems))
+
+
+def _matching(sources: Sequence[Source], choice: Any) -> list[str]:
+    """Returns the names of the kernels that one name, pattern, layer or function selects."""
+    if isinstance(choice, keras.Layer):
+        inside = {id(weight) for weight in all_weights(choice)}
+        return [source.name for source in sources if id(source.variable) in inside]
+    if not isinstance(choice, str):
+        return [source.name for source in sources if choice(source.layer)]
+    is_pattern = any(mark in choice for mark in "*?[")
+    return [
+        source.name
+        for source in sources
+        if choice in (source.name, source.layer.name)
+        or source.name.startswith(choice + "/")
+        or (is_pattern and fnmatchcase(source.name, choice))
+        or (is_pattern and fnmatchcase(source.layer.name, choice))
+    ]
+
+
+def _problem(choice: Any, names: list[str], skipped: Mapping[str, str]) -> str:
+    if isinstance(choice, str):
+        if choice in skipped:
+            return f"{choice!r} cannot be watched: {skipped[choice]}."
+        return f"no kernel is called {short(choice)}; {suggestion(choice, names)}."
+    what = f"layer {choice.name!r}" if isinstance(choice, keras.Layer) else short(choice)
+    there_are = f"there are {listed(names)}" if names else "there are none"
+    return f"{what} matches no kernel of this model; {there_are}."

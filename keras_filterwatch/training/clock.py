@@ -1,0 +1,76 @@
+"""Clock: counts epochs and batches over all fits, and knows when a snapshot is due."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Clock:
+    """Counts from Keras's hooks.
+
+    Attributes:
+        batches_between: batches between two snapshots; 0 for one at the end of each epoch.
+        epochs: epochs completed, over all fits.
+        batches: batches completed, over all fits.
+
+    Example:
+        >>> clock = Clock(batches_between=2)
+        >>> clock.fit_begins(epoch=0, batches_per_epoch=4, is_first=True)
+        >>> clock.batch_ends(0), clock.batch_ends(1)
+        (False, True)
+        >>> clock.snapshot_taken()
+        >>> clock.batch_ends(2)
+        False
+    """
+
+    batches_between: int = 0
+    epochs: int = 0
+    batches: int = 0
+    _epochs_before_fit: int = 0
+    _batches_before_epoch: int = 0
+    _last_snapshot: int = 0
+    _batches_per_epoch: int | None = None
+
+    @property
+    def step(self) -> int:
+        """The step of a snapshot now: epochs completed, or batches where snapshots count them."""
+        return self.batches if self.batches_between else self.epochs
+
+    @property
+    def unit(self) -> str:
+        """What a step is."""
+        return "step" if self.batches_between else "epoch"
+
+    def fit_begins(self, epoch: int, batches_per_epoch: int | None, is_first: bool) -> None:
+        """Starts a fit at Keras's `epoch`.
+
+        Args:
+            epoch: `fit`'s initial_epoch.
+            batches_per_epoch: None if it is not known.
+            is_first: False if a fit before was watched; the counts then go on.
+        """
+        if is_first:
+            self.epochs, self.batches = epoch, epoch * (batches_per_epoch or 0)
+        self._epochs_before_fit = self.epochs - epoch
+
+    def epoch_begins(self, batches_per_epoch: int | None) -> None:
+        """Remembers how many batches came before the epoch."""
+        self._batches_per_epoch = batches_per_epoch
+        self._batches_before_epoch = self.batches
+
+    def batch_ends(self, batch: int) -> bool:
+        """Counts Keras's `batch` and returns True if a snapshot is due before the epoch ends."""
+        known = self._batches_per_epoch
+        done = batch + 1
+        # with steps_per_execution, the last of several batches may be beyond the epoch's end
+        self.batches = self._batches_before_epoch + (min(done, known) if known else done)
+        epoch_ends = known is not None and done >= known
+        due = self.batches - self._last_snapshot >= self.batches_between
+        return bool(self.batches_between) and due and not epoch_ends
+
+    def epoch_ends(self, epoch: int) -> None:
+        """Counts Keras's `epoch`."""
+        self.epochs = self._epochs_before_fit + epoch + 1
+
+    def snapshot_taken(self) -> None:
+        """Remembers when the last snapshot was taken."""
+        self._last_snapshot = self.step
