@@ -99,6 +99,7 @@ def test_a_directory_that_cannot_be_made_costs_the_events_only(tmp_path):
     assert len(history["filter_noise"]) == 2
 
 
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 def test_a_model_without_kernels_is_said_and_trained(tmp_path):
     model = keras.Sequential(
         [layers.Input((12, 12, 3)), layers.Flatten(), layers.Activation("softmax")]
@@ -154,6 +155,7 @@ def test_a_recurrent_network_is_watched_for_what_it_has(tmp_path, name):
     assert "recurrent" in watch.history[-1].skipped
 
 
+@pytest.mark.filterwarnings("ignore:.*had no weights before its first batch")
 def test_an_unknown_layer_of_a_model_that_is_built_late_is_said(tmp_path):
     parts = [layers.Conv2D(4, 3, name="conv"), layers.Flatten(), layers.Dense(3, "softmax")]
     model, watch = compiled(keras.Sequential(parts)), fw.FilterWatch(tmp_path, ["conv", "cnv"])

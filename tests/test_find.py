@@ -101,7 +101,7 @@ def test_two_thousand_layers_are_found_followed_and_scored():
 
 def test_levels_within_levels_are_found_and_scored_deeper_than_keras_can_call_them():
     model = levels(300)  # each level costs a call several frames of Python's stack of 1000
-    with pytest.warns(UserWarning, match=r"could not follow .*RecursionError"):
+    with pytest.warns(UserWarning, match=r"could not be followed .*RecursionError"):
         scores = fw.score(model)
     assert len(scores) == 300
     assert list(scores)[:3] == ["dense", "level/dense", "level/level/dense"]
@@ -143,6 +143,7 @@ def test_a_kernel_with_too_few_axes_is_named_with_its_shape():
     assert "shape (7,)" in find(model).skipped["scale"]
 
 
+@pytest.mark.filterwarnings("ignore:`build\\(\\)` was called")
 def test_layers_that_the_model_has_not_used_are_named():
     class Half(keras.Model):
         def __init__(self):
@@ -199,20 +200,20 @@ def test_a_model_that_cannot_be_followed_is_watched_with_a_note():
         watched = find(stubborn())
     assert [source.name for source in watched.sources] == ["conv"]
     (note,) = watched.notes
-    assert "could not follow the data through the layers of 'stubborn'" in note
-    assert "(RuntimeError: not now)" in note
+    assert "the data could not be followed through the layers of 'stubborn'" in str(note)
+    assert "(RuntimeError: not now)" in str(note)
     assert watched.problems == ()
 
 
 def test_a_snapshot_warns_of_a_model_that_cannot_be_followed():
-    with pytest.warns(UserWarning, match="could not follow the data through the layers"):
+    with pytest.warns(UserWarning, match="the data could not be followed through the layers"):
         assert [kernel.name for kernel in snapshot(stubborn()).kernels] == ["conv"]
 
 
 def test_a_note_is_one_short_line_however_long_the_error_is():
     (note,) = find(stubborn("array\n" * 5000)).notes
-    assert len(note) < 600
-    assert "\n" not in note
+    assert len(str(note)) < 600
+    assert "\n" not in str(note)
 
 
 def test_a_model_that_can_be_followed_has_no_notes():

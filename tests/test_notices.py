@@ -30,10 +30,14 @@ def test_a_failure_is_recorded_with_its_reason_and_consequence(notices):
     ]
 
 
+def fail_often(notices, *kinds):
+    for what in kinds:
+        fail(notices, what=what)
+
+
 def test_a_failure_is_one_warning_that_says_what_it_means_for_the_training(notices):
     with pytest.warns(UserWarning, match="FilterWatch") as caught:
-        fail(notices)
-        fail(notices)
+        fail_often(notices, *["events could not be written"] * 2)
     assert [str(warning.message) for warning in caught] == [
         "FilterWatch: events could not be written (run1: OSError: no space left). The step is "
         "missing; training continues."
@@ -42,15 +46,13 @@ def test_a_failure_is_one_warning_that_says_what_it_means_for_the_training(notic
 
 def test_a_repeated_failure_is_counted(notices):
     with pytest.warns(UserWarning, match="FilterWatch"):
-        for _ in range(3):
-            fail(notices)
+        fail_often(notices, *["events could not be written"] * 3)
     assert [problem.count for problem in notices.problems] == [3]
 
 
 def test_failures_of_different_kinds_are_recorded_in_order(notices):
     with pytest.warns(UserWarning, match="FilterWatch"):
-        for what in ("first", "second", "first"):
-            fail(notices, what=what)
+        fail_often(notices, "first", "second", "first")
     assert [problem.what for problem in notices.problems] == ["first", "second"]
 
 
@@ -70,13 +72,13 @@ def test_an_interrupt_of_the_user_passes(notices, error):
 
 
 def test_an_error_without_a_readable_message_is_recorded(notices):
-    class Odd(Exception):
+    class OddError(Exception):
         def __str__(self):
             raise ValueError("no")
 
     with pytest.warns(UserWarning, match="FilterWatch"):
-        fail(notices, Odd())
-    assert notices.problems[0].reason == "run1: Odd: its message cannot be read"
+        fail(notices, OddError())
+    assert notices.problems[0].reason == "run1: OddError: its message cannot be read"
 
 
 def test_control_characters_in_a_problem_are_escaped():

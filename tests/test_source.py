@@ -45,6 +45,29 @@ def test_a_kernel_has_the_share_of_weights_that_its_constraint_keeps_from_growin
     assert kernel_of(model).constrained_share.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        (
+            layers.SeparableConv2D(
+                2,
+                1,
+                depthwise_constraint=keras.constraints.MaxNorm(1.0),
+                pointwise_constraint=keras.constraints.MaxNorm(1.0),
+            ),
+            ["/depthwise_kernel", "/pointwise_kernel"],
+        ),
+        (layers.DepthwiseConv2D(1, depthwise_constraint=keras.constraints.MaxNorm(1.0)), [""]),
+    ],
+    ids=["separable", "depthwise"],
+)
+def test_kernels_of_depthwise_layers_have_their_constraint_too(layer, names):
+    model = sequential(layer, shape=(4, 4, 3))
+    kernels = find(model).read(0).kernels
+    assert [kernel.name.removeprefix(layer.name) for kernel in kernels] == names
+    assert all(kernel.constrained_share is not None for kernel in kernels)
+
+
 def test_a_kernel_without_a_constraint_has_no_constrained_share():
     assert kernel_of(sequential(layers.Dense(2), shape=(4,))).constrained_share is None
 

@@ -150,6 +150,18 @@ def test_a_site_has_the_bounds_of_its_non_linearity(activation, bounds):
     assert [site.bounds for site in source.output_sites] == [bounds]
 
 
+class Unhashable:
+    __hash__ = None
+
+    def __call__(self, x):
+        return 2 * x
+
+
+def test_a_non_linearity_of_ones_own_that_cannot_be_hashed_has_no_bounds():
+    (source,) = find(sequential(layers.Dense(2, activation=Unhashable()), shape=(4,))).sources
+    assert [site.bounds for site in source.output_sites] == [None]
+
+
 # The recording itself.
 
 

@@ -56,12 +56,12 @@ class Fit:
 def fits(draw: st.DrawFn) -> Fit:
     """Draws a training."""
     return Fit(
-        draw(st.integers(0, 3)),
-        draw(st.sampled_from([0, 0, 1])),
-        draw(st.sampled_from([1, 1, 2])),
+        draw(st.sampled_from([1, 2, 2, 3, 0])),
+        draw(st.sampled_from([0, 0, 0, 1])),
+        draw(st.sampled_from([1, 1, 1, 2])),
         draw(st.sampled_from(["sgd", "adam", "rmsprop"])),
         draw(st.sampled_from([0.0, 1e-3, 0.1, 1e30])),
-        draw(st.sampled_from([True, True, True, False])),
+        draw(st.sampled_from([True] * 6 + [False])),
         draw(st.booleans()),
         draw(st.sampled_from(["", "", "", "nan", "huge", "zero"])),
         draw(st.booleans()),
@@ -91,7 +91,9 @@ def train(network: Network, fit: Fit, callbacks: list[Any]) -> tuple[str, list[n
             )
     except Exception as raised:
         error = type(raised).__name__
-    return error, model.get_weights()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # reading weights warns under NumPy 2
+        return error, model.get_weights()
 
 
 def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counter[str]) -> None:
@@ -100,13 +102,14 @@ def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counte
     Raises:
         AssertionError: they differ.
     """
-    keras.backend.clear_session()
-    error, weights = train(network, fit, [])
+    if counts["cases"] % 20 == 0:
+        keras.backend.clear_session()
     with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
         warnings.simplefilter("error" if fit.warnings_are_errors else "ignore")
-        for noisy in ("keras", "tensorflow", "jax", "torch"):  # their warnings are not ours
-            warnings.filterwarnings("ignore", module=rf"{noisy}\\b.*")
+        if keras.backend.backend() == "torch":  # where Keras itself warns, in each fit
+            warnings.filterwarnings("ignore", message="__array__ implementation")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            error, weights = train(network, fit, [])
             watch = make(given_arguments, network, Path(directory))
             watched_error, watched_weights = train(network, fit, [watch])
             watch.summary()

@@ -104,19 +104,22 @@ class Arguments:
         )
 
 
+_OFTEN = {"layers": ["all"] * 6 + [*LAYERS], "probe": ["", "", "", "array", "array", "generator"]}
+
+
 @st.composite
 def arguments(draw: st.DrawFn) -> Arguments:
     """Draws arguments."""
-    probe = draw(st.sampled_from(["", "", "array", "generator", "wrong shape"]))
+    probe = draw(st.sampled_from([*_OFTEN["probe"], "wrong shape"]))
     names = PICTURES + (PROBE_PICTURES if probe else ())
     return Arguments(
-        draw(st.sampled_from(list(LAYERS))),
+        draw(st.sampled_from(_OFTEN["layers"])),
         draw(st.sampled_from(["epoch", 1, 2, 5])),
         probe,
         draw(st.booleans() | st.lists(st.sampled_from(names), max_size=3).map(tuple)),
-        draw(st.none() | st.lists(st.sampled_from(list(RULES)), max_size=2).map(tuple)),
-        tuple(draw(st.lists(st.sampled_from(list(METRICS)), max_size=2, unique=True))),
-        tuple(draw(st.lists(st.sampled_from(["keeps", "fails"]), max_size=2))),
+        draw(st.sampled_from([None, None, ("moved",), *((rule,) for rule in RULES)])),
+        draw(st.sampled_from([(), (), ("number", "per filter"), *((name,) for name in METRICS)])),
+        draw(st.sampled_from([(), ("keeps",), ("keeps",), ("fails", "keeps")])),
     )
 
 

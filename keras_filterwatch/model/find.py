@@ -11,7 +11,7 @@ from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model import trace
 from keras_filterwatch.model.layouts import RECURRENT, Layout, kernels_of
 from keras_filterwatch.model.selection import parse_layers, select, short
-from keras_filterwatch.model.source import Source, WatchedLayers
+from keras_filterwatch.model.source import Note, Source, WatchedLayers
 from keras_filterwatch.model.weights import Owner, all_weights, owners
 from keras_filterwatch.text import listed, printable
 
@@ -83,7 +83,7 @@ def selected_source(model: keras.Model, layer: Any = None) -> Source:
     sources = [source for source in watched.sources if source.output_sites]
     if not sources:
         names = listed(source.name for source in watched.sources)
-        reasons = " ".join(watched.notes) or f"Its kernels: {names or 'none'}."
+        reasons = " ".join(map(str, watched.notes)) or f"Its kernels: {names or 'none'}."
         raise ValueError(
             f"model {model.name!r} has no layer with a kernel whose outputs can be recorded. "
             f"{reasons}"
@@ -107,7 +107,7 @@ def snapshot(model: keras.Layer, layers: Any = None, step: int = 0) -> Snapshot:
     if watched.problems:
         raise ValueError(" ".join(watched.problems))
     for note in watched.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(str(note), stacklevel=2)
     return watched.read(step)
 
 
@@ -125,17 +125,19 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     return keras.saving.load_model(path, compile=False)
 
 
-def _flow(model: keras.Layer) -> tuple[trace.Flow | None, tuple[str, ...]]:
+def _flow(model: keras.Layer) -> tuple[trace.Flow | None, tuple[Note, ...]]:
     """Returns the flow of data through a model, or a note that says what is lost without it."""
     try:
         return trace.trace(model), ()
     except Exception as error:  # a model's own code runs here, so anything can be raised
-        return None, (
-            f"FilterWatch could not follow the data through the layers of {short(model.name)} "
-            f"({_described(error)}). Its kernels are watched, but dead filters are judged without "
-            "the BatchNormalization behind them, Dense layers have no image axes, and the outputs "
-            "of layers cannot be recorded.",
+        note = Note(
+            f"the data could not be followed through the layers of {short(model.name)}",
+            "Its kernels are watched, but dead filters are judged without the BatchNormalization "
+            "behind them, Dense layers have no image axes, and the outputs of layers cannot be "
+            "recorded",
+            _described(error),
         )
+        return None, (note,)
 
 
 def _described(error: Exception) -> str:
@@ -180,5 +182,5 @@ def _source(
         partial(layout.arrange, layer, image),
         batch_norms=flow.batch_norms(layer) if flow and has_outputs else [],
         output_sites=flow.output_sites(layer) if flow and has_outputs else [],
-        constraint=getattr(layer, f"{suffix.strip('/') or 'kernel'}_constraint", None),
+        constraint=variable.constraint,
     )

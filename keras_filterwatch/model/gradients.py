@@ -10,7 +10,7 @@ from keras import ops
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.model import backends
 from keras_filterwatch.model.source import Source
-from keras_filterwatch.model.unit_outputs import unit_outputs
+from keras_filterwatch.model.unit_outputs import call_model, unit_outputs
 
 InputGradient = Callable[[Array, Array], Array]
 
@@ -33,7 +33,7 @@ def input_gradient(
     """
 
     def weighted_sum(inputs: Any, weights: Any) -> Any:
-        units = unit_outputs(source, lambda: model(inputs, training=False), before_activation)
+        units = unit_outputs(source, lambda: call_model(model, inputs), before_activation)
         return ops.sum(units * ops.convert_to_tensor(weights))
 
     run = backends.gradient(model, weighted_sum)

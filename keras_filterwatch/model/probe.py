@@ -13,7 +13,7 @@ from keras_filterwatch.model import backends
 from keras_filterwatch.model.selection import short
 from keras_filterwatch.model.source import Source, WatchedLayers
 from keras_filterwatch.model.trace import recording_calls
-from keras_filterwatch.model.unit_outputs import by_unit
+from keras_filterwatch.model.unit_outputs import by_unit, call_model
 
 _MOST_INPUTS = 256  # that are kept of a probe
 
@@ -87,7 +87,7 @@ class Probe:
             for site in source.output_sites:
                 self._at_site.setdefault((id(site.layer), site.number), []).append(source)
         self._run = backends.compiled(
-            model, lambda batch: self._sums(lambda: model(batch, training=False))
+            model, lambda batch: self._sums(lambda: call_model(model, batch))
         )
 
     def measure(self) -> dict[str, Outputs]:
@@ -107,7 +107,7 @@ class Probe:
             for name, (count, zeros, total, squares, *outward) in totals.items()
         }
 
-    def _sums(self, call_model: Callable[[], Any]) -> Sums:
+    def _sums(self, call: Callable[[], Any]) -> Sums:
         """Returns the sums over the outputs of each kernel's units while the model is called."""
         numbers: dict[int, int] = {}
         sums: Sums = {}
@@ -121,7 +121,7 @@ class Probe:
                     sums[source.name] = _added(sums.get(source.name), _sums_of(part, source))
 
         with recording_calls(record):
-            call_model()
+            call()
         return sums
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -91,6 +91,23 @@ def _gain(norm: layers.BatchNormalization) -> Array:
         return np.abs(gamma) / np.sqrt(variance + norm.epsilon)
 
 
+class Note(NamedTuple):
+    """Something that is not known about a model; its kernels are watched all the same.
+
+    Attributes:
+        what: what is not known, without a full stop.
+        consequence: what that costs, without a full stop.
+        reason: the error behind it.
+    """
+
+    what: str
+    consequence: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"FilterWatch: {self.what} ({self.reason}). {self.consequence}."
+
+
 @dataclass(frozen=True, eq=False)
 class WatchedLayers:
     """The kernels of a model that are watched, in the order in which the model uses them.
@@ -99,14 +116,13 @@ class WatchedLayers:
         sources: what `read` reads.
         skipped: layer name -> why a layer with weights is not watched.
         problems: what is wrong with the choice of layers, a sentence each.
-        notes: what is not known about the model and what that costs, a sentence or two each. The
-            kernels are watched all the same.
+        notes: what is not known about the model.
     """
 
     sources: tuple[Source, ...]
     skipped: Mapping[str, str]
     problems: tuple[str, ...] = field(default=())
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())
 
     @property
     def variables(self) -> list[tuple[str, int]]:

@@ -31,12 +31,12 @@ _PER_FILTER = (
 _BEFORE_ACTIVATION = (layers.BatchNormalization, *_PER_FILTER)
 # what may stand between an image and the layer that flattens it, besides layers without weights
 _NORMALIZERS = (layers.Normalization, layers.BatchNormalization, layers.LayerNormalization)
-_BOUNDS = {  # the ranges of the non-linearities that have a smallest and a largest value
-    keras.activations.sigmoid: (0.0, 1.0),
-    keras.activations.hard_sigmoid: (0.0, 1.0),
-    keras.activations.tanh: (-1.0, 1.0),
-    keras.activations.softsign: (-1.0, 1.0),
-}
+_BOUNDS = (  # the ranges of the non-linearities that have a smallest and a largest value
+    (keras.activations.sigmoid, (0.0, 1.0)),
+    (keras.activations.hard_sigmoid, (0.0, 1.0)),
+    (keras.activations.tanh, (-1.0, 1.0)),
+    (keras.activations.softsign, (-1.0, 1.0)),
+)
 
 _PATCHING = threading.RLock()  # trainings in parallel threads take turns
 
@@ -143,7 +143,9 @@ class Flow:
                 break
             site = next_call
             visited.add(id(site))
-        return OutputSite(site.layer, site.number, _BOUNDS.get(_activation(site.layer)))
+        activation = _activation(site.layer)  # which need not be hashable
+        bounds = next((range_ for known, range_ in _BOUNDS if known is activation), None)
+        return OutputSite(site.layer, site.number, bounds)
 
     def image_shape(self, layer: keras.Layer) -> tuple[int, ...] | None:
         """Returns `(height, width, channels)` of the input image that this layer reads flattened.

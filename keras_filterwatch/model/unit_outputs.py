@@ -11,18 +11,16 @@ from keras import ops
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.model.backends import to_numpy
 from keras_filterwatch.model.source import Source
-from keras_filterwatch.model.trace import innermost, recording_calls
+from keras_filterwatch.model.trace import innermost, recording_calls, symbolic_inputs
 
 
-def unit_outputs(
-    source: Source, call_model: Callable[[], Any], before_activation: bool = False
-) -> Any:
+def unit_outputs(source: Source, call: Callable[[], Any], before_activation: bool = False) -> Any:
     """Returns what the units of a layer return while the model is called.
 
     Args:
         source: the kernel, with a site where its outputs can be recorded. Of a layer that is used
             several times, its first use counts.
-        call_model: calls the model.
+        call: calls the model.
         before_activation: whether to return what goes into the units' non-linearity instead,
             where that can be recorded.
 
@@ -45,7 +43,7 @@ def unit_outputs(
 
     of_own = _recording_activation(site.layer, before)
     with recording_calls(record), of_own if before_activation and is_own else nullcontext():
-        call_model()
+        call()
     # a layer without a non-linearity of its own has nothing before it
     tensors = before if before_activation and len(before) == len(after) else after
     outputs = tensors[site.number]
@@ -60,7 +58,24 @@ def unit_outputs(
 
 def predicted_outputs(model: keras.Model, source: Source, inputs: Any) -> Array:
     """Returns the outputs of a layer's units for one batch, `(inputs, *positions, units)`."""
-    return to_numpy(unit_outputs(source, lambda: model(inputs, training=False)))
+    return to_numpy(unit_outputs(source, lambda: call_model(model, inputs)))
+
+
+def call_model(model: keras.Model, inputs: Any) -> Any:
+    """Calls a model as in inference.
+
+    One array is given to it in the structure that it was built with, such as a dict: Keras warns
+    of another one.
+    """
+    if not isinstance(inputs, list | tuple | dict):
+        try:
+            structure = symbolic_inputs(model)
+        except ValueError:  # it does not say what it is called with
+            return model(inputs, training=False)
+        if len(keras.tree.flatten(structure)) == 1:
+            args, kwargs = keras.tree.pack_sequence_as(structure, [inputs])
+            return model(*args, training=False, **kwargs)
+    return model(inputs, training=False)
 
 
 def by_unit(outputs: Any, source: Source) -> Any:

@@ -96,7 +96,7 @@ class Observer:
                 f"Watched are {listed(names)}" if names else "Nothing is watched",
             )
         for note in self._watched.notes:
-            self._notices.warn_once(*note.split(". ", 1))
+            self._notices.warn_once(*note)
         if not names and not self._watched.problems:
             self._notices.warn_once(f"model {model.name!r} has no kernels", "Nothing is watched")
         elif names and not windows:

@@ -64,6 +64,10 @@ class EventFile:
         """Closes the file; nothing is pending, since each step was written when it came."""
         self._file.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):  # of a training that failed nobody calls close
+            self._file.close()
+
     def _open(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         now = time.time()
