@@ -73,7 +73,7 @@ class Judgement:
         alarms: all alarms so far, oldest first; a rule raises one alarm about a layer.
         new: those of `alarms` that this step added.
         active: names of the rules that raise an alarm at this step, an earlier one included.
-        failures: rules that could not be followed.
+        failures: rules that failed.
     """
 
     alarms: tuple[Alarm, ...] = ()

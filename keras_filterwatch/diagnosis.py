@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_filterwatch.alarms import Alarm
-from keras_filterwatch.history import AT_REST, History
+from keras_filterwatch.history import UNMOVED, History
 from keras_filterwatch.scores import Scores
 
 NO_FAULT, CANNOT_TELL = "no fault found", "can't tell"
 _ENOUGH_EPOCHS = 5  # the patience of the rules
-_LITTLE = 0.1  # of the way to perfection on validation data: nothing carried over
+_NO_PROGRESS = 0.1  # of the way to perfection: less on validation data is nothing
 
 ByRule = Mapping[str, Sequence[Alarm]]
 
@@ -69,7 +69,7 @@ def diagnose(history: Sequence[Scores], alarms: Sequence[Alarm]) -> Diagnosis:
     by_rule: dict[str, list[Alarm]] = {}
     for alarm in alarms:
         by_rule.setdefault(alarm.rule, []).append(alarm)
-    for cause in CAUSES:
+    for cause in CAUSES if history else ():
         explained = cause.explained(by_rule, history)
         if explained:
             evidence = tuple(alarm.message for alarm in explained[:3])
@@ -80,9 +80,15 @@ def diagnose(history: Sequence[Scores], alarms: Sequence[Alarm]) -> Diagnosis:
 
 def _without_alarms(history: History) -> Diagnosis:
     """Returns that there is no fault, or that too little was watched to say so."""
+    if not history or not history[-1].layers:
+        return Diagnosis(
+            CANNOT_TELL,
+            ("Nothing was watched.",),
+            "Fit a model with this callback; watch.problems lists what went wrong.",
+        )
     epochs = history.epochs
-    if epochs == 0 or not history[-1].layers:
-        return Diagnosis(CANNOT_TELL, ("Nothing was watched while it trained.",), "Train on.")
+    if epochs == 0:
+        return Diagnosis(CANNOT_TELL, ("No epoch has ended yet.",), "Train on.")
     evidence = (f"Epochs watched: {epochs}; most alarms need {_ENOUGH_EPOCHS}.",)
     return Diagnosis(NO_FAULT, () if epochs >= _ENOUGH_EPOCHS else evidence, ADVICE[NO_FAULT])
 
@@ -109,12 +115,12 @@ def _vanishing_gradient(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _memorised(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    carried_over = not history.best_validation_progress() < _LITTLE
+    carried_over = not history.best_validation_progress() < _NO_PROGRESS
     return () if carried_over else alarms.get("overfitting", ())
 
 
-def _at_rest(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    return () if history.largest_rotation >= AT_REST else alarms.get("noisy", ())
+def _unmoved(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    return () if history.largest_rotation >= UNMOVED else alarms.get("noisy", ())
 
 
 _LOWER_RATE = (
@@ -165,7 +171,7 @@ CAUSES: tuple[Cause, ...] = (
         _raised("overfitting"),
         "Add data or augmentation, L2 or dropout, or stop earlier.",
     ),
-    Cause("rate too low", _at_rest, _RAISE_RATE),
+    Cause("rate too low", _unmoved, _RAISE_RATE),
 )
 
 ADVICE = {

@@ -7,7 +7,7 @@ from typing import overload
 
 from keras_filterwatch.scores import LayerScores, Scores
 
-AT_REST = 0.01  # rotation below which a layer has kept its first direction (see rules.noisy)
+UNMOVED = 0.01  # rotation below which a layer has kept its first direction (see rules.noisy)
 
 _ACCURACIES = (
     *("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"),
@@ -54,11 +54,9 @@ class History(Sequence[Scores]):
             return NotImplemented
         return list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
-        last = f", the last one {self[-1].step}" if self else ""
-        return f"History({len(self)} steps{last})"
+        steps = f": {self[0].step} to {self[-1].step}" if self else ""
+        return f"History({len(self)} steps{steps})"
 
     # Steps
 
@@ -119,7 +117,11 @@ class History(Sequence[Scores]):
         return max(rotations, default=math.nan)
 
     def later_layers_moved(self, times: float = 10.0) -> bool:
-        """Returns True if, at some step, a later layer had turned `times` as far as the first."""
+        """Returns True if, at some step, a layer had turned far more than the first trainable one.
+
+        By more than `times` as much, and by more than 0.001. False with fewer than three
+        trainable layers.
+        """
         for scores in self._steps[1:]:
             rotations = [
                 layer["rotation"]
@@ -130,13 +132,13 @@ class History(Sequence[Scores]):
                 return True
         return False
 
-    # How far training came
+    # Progress of the training
 
     def progress(self, prefix: str = "") -> float:
-        """Returns how far from guessing to perfection training came, 0 to 1.
+        """Returns the way from guessing to perfection that training has gone, 0 to 1.
 
         By the accuracy where one is logged, else by the share of the first epoch's loss that is
-        gone. NaN without evidence.
+        gone: 0 if the last loss is missing or NaN. NaN without a first loss above 0.
 
         Args:
             prefix: `""` for the training data, `"val_"` for the validation data.
@@ -148,10 +150,10 @@ class History(Sequence[Scores]):
         return max(0.0, 1 - losses[-1] / losses[0]) if losses and losses[0] > 0 else math.nan
 
     def accuracy(self, prefix: str = "") -> float:
-        """Returns the accuracy at the last epoch: 0 for a guess, 1 for perfection, NaN if unknown.
+        """Returns the accuracy at the last epoch: 0 for guessing, 1 for perfection, NaN if unknown.
 
-        A guess is one of as many classes as a dense last layer has units, and of 2 where it has
-        one.
+        Guessing is right in one of as many cases as a dense last layer has units, in one of two
+        where it has one unit, and never where the last layer is not dense.
         """
         last = self.logged[-1] if self.logged else None
         names = [f"{prefix}{name}" for name in _ACCURACIES]
@@ -163,7 +165,7 @@ class History(Sequence[Scores]):
         return max(0.0, (last.logs[name] - guess) / (1 - guess))
 
     def gap(self) -> float:
-        """Returns how much further training came on its own data than on the validation data.
+        """Returns the progress on the training data minus that on the validation data.
 
         NaN without evidence.
         """
@@ -183,11 +185,12 @@ class History(Sequence[Scores]):
         before, now = (self[:end].progress() for end in (ends[-epochs], ends[-1]))
         return now < 0.5 and now - before < 0.05
 
-    def came_trained(self) -> bool:
-        """Returns True if the model was trained before it was watched.
+    def was_pretrained(self) -> bool:
+        """Returns True if the model was probably trained before it was watched.
 
-        It had structure at the start and does not do badly, or does well with unmoved weights.
+        It had structure at the start and its accuracy, if one is logged, is above half way; or it
+        performs well with unmoved weights.
         """
         if any(layer.verdict == "structured" for layer in self[0].values()):
             return not self.accuracy() <= 0.5
-        return self.largest_rotation < AT_REST and self.progress() > 0.5
+        return self.largest_rotation < UNMOVED and self.progress() > 0.5

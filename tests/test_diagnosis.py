@@ -156,3 +156,12 @@ def test_before_training_nothing_can_be_told(steps):
 def test_a_diagnosis_prints_its_cause_evidence_and_advice():
     diagnosis = Diagnosis("rate too high", ("It is so.", "And so."), "Lower it.")
     assert str(diagnosis) == "Rate too high. It is so. And so. Lower it."
+
+
+def test_without_a_history_nothing_is_known_about_alarms():
+    assert diagnose([], [alarm("dead")]).cause == "can't tell"
+
+
+def test_what_was_not_watched_is_not_told_to_train_on():
+    steps = [Scores(step, step, {}) for step in range(6)]
+    assert "watch.problems" in diagnose(steps, []).advice

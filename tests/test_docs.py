@@ -13,8 +13,8 @@ from docs import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [path.relative_to(ROOT).as_posix() for path in tables.PAGES]
-# pages whose examples are one after the other what a user types; those of the gallery are of
-# several networks, which docs/gallery.py trains
+# Pages whose examples run one after the other. Those of the gallery need several networks, which
+# docs/gallery.py trains.
 RUNNABLE = ["README.md", "docs/scores.md", "docs/alarms.md", "docs/tensorboard.md"]
 
 
@@ -23,7 +23,7 @@ def text_of(page):
 
 
 def examples(page):
-    """The Python blocks of a page, each at the line where it stands, so that errors name it."""
+    """The Python blocks of a page, below empty lines, so that errors name its line on the page."""
     text = text_of(page)
     return [
         "\n" * text[: block.start(1)].count("\n") + block[1]
@@ -32,7 +32,7 @@ def examples(page):
 
 
 def anchors(page):
-    """What GitHub makes of the headings of a page."""
+    """The anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
@@ -51,7 +51,7 @@ def test_tables_of_a_page_are_those_of_the_code(page):
 
 
 @pytest.mark.parametrize("name", tables.TABLES)
-def test_each_table_stands_on_a_page(name):
+def test_each_table_is_on_a_page(name):
     assert any(f"<!-- {name} -->\n" in text_of(page) for page in PAGES)
 
 

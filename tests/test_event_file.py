@@ -159,7 +159,7 @@ def test_a_reopened_file_is_another_one_without_interference(file, path, tmp_pat
     assert [event.step for event in EventFileLoader(str(other)).Load()] == [0, 1]
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_process_does_not_write_into_its_parents_file(file):
     child = os.fork()
     if child == 0:

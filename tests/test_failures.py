@@ -16,7 +16,7 @@ import keras_filterwatch as fw
 from keras_filterwatch.draw.catalogue import PICTURES
 
 
-def test_what_cannot_be_printed_is_recorded_and_training_goes_on(tmp_path, monkeypatch):
+def test_a_message_that_cannot_be_printed_is_recorded_as_a_problem(tmp_path, monkeypatch):
     closed = io.StringIO()
     closed.close()
     watch = fw.FilterWatch(tmp_path)
@@ -26,7 +26,7 @@ def test_what_cannot_be_printed_is_recorded_and_training_goes_on(tmp_path, monke
     assert [problem.what for problem in watch.problems] == ["a message could not be printed"]
 
 
-def test_an_event_file_that_cannot_be_closed_ends_no_training(tmp_path, monkeypatch):
+def test_an_event_file_that_cannot_be_closed_is_a_warning(tmp_path, monkeypatch):
     def full(self):
         raise OSError("no space left")
 
@@ -36,7 +36,7 @@ def test_an_event_file_that_cannot_be_closed_ends_no_training(tmp_path, monkeypa
     assert len(history["loss"]) == 2
 
 
-def test_a_rule_that_fails_is_named_once_and_the_others_go_on(tmp_path):
+def test_a_rule_that_fails_is_named_once_and_the_other_rules_raise_alarms(tmp_path):
     def broken(history):
         raise KeyError("oops")
 
@@ -49,7 +49,7 @@ def test_a_rule_that_fails_is_named_once_and_the_others_go_on(tmp_path):
     assert "noisy" in {alarm.rule for alarm in watch.alarms}
 
 
-def test_a_metric_that_fails_is_named_once_and_the_scores_go_on(tmp_path):
+def test_a_metric_that_fails_is_named_once_and_other_scores_are_measured(tmp_path):
     def broken(array):
         raise KeyError("oops")
 
@@ -80,7 +80,7 @@ def test_a_metric_that_returns_nothing_is_named(tmp_path):
         fit(network(), watch, epochs=1)
 
 
-def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, monkeypatch):
+def test_a_picture_that_fails_is_named_once_and_the_steps_are_written(tmp_path, monkeypatch):
     broken = replace(PICTURES["filters"], draw=lambda data, kernel: 1 / 0)
     monkeypatch.setitem(PICTURES, "filters", broken)
     watch = fw.FilterWatch(tmp_path)
@@ -90,7 +90,7 @@ def test_a_picture_that_fails_is_named_once_and_the_rest_is_written(tmp_path, mo
     assert len(list((tmp_path / "filterwatch").iterdir())) == 1
 
 
-def test_a_directory_that_cannot_be_made_costs_the_events_only(tmp_path):
+def test_without_a_directory_for_events_the_scores_are_kept(tmp_path):
     watch = fw.FilterWatch(tmp_path / "logs")
     (tmp_path / "logs").write_text("in the way")
     with pytest.warns(UserWarning, match="TensorBoard could not write a step.*The step is missing"):
@@ -100,7 +100,7 @@ def test_a_directory_that_cannot_be_made_costs_the_events_only(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
-def test_a_model_without_kernels_is_said_and_trained(tmp_path):
+def test_a_model_without_kernels_trains_with_a_warning(tmp_path):
     model = keras.Sequential(
         [layers.Input((12, 12, 3)), layers.Flatten(), layers.Activation("softmax")]
     )
@@ -113,7 +113,7 @@ def test_a_model_without_kernels_is_said_and_trained(tmp_path):
     assert "filter_noise" not in history
 
 
-def test_a_network_without_windows_is_said_and_watched_for_the_rest(tmp_path, capsys):
+def test_a_network_without_windows_gets_a_message_and_the_scores_that_need_none(tmp_path, capsys):
     parts = [layers.Dense(8, activation="relu", name="hidden"), layers.Dense(3, "softmax")]
     model = compiled(keras.Sequential([layers.Input((12,)), *parts]))
     watch = fw.FilterWatch(tmp_path)
@@ -127,15 +127,15 @@ def test_a_network_without_windows_is_said_and_watched_for_the_rest(tmp_path, ca
     assert "filter_noise" not in history
 
 
-def test_an_unknown_layer_is_said_and_the_others_are_watched(tmp_path):
+def test_an_unknown_layer_is_a_warning_and_the_others_are_watched(tmp_path):
     watch = fw.FilterWatch(tmp_path, layers=["first", "secnd"])
-    message = "no kernel is called 'secnd'; did you mean 'second'.*Watched are 'first'"
+    message = "no kernel is called 'secnd'; did you mean 'second'.*Only 'first' is watched"
     with pytest.warns(UserWarning, match=message):
         fit(network(), watch)
     assert [list(scores) for scores in watch.history] == [["first"]] * 3
 
 
-def test_where_only_unknown_layers_are_asked_for_nothing_is_watched(tmp_path):
+def test_with_unknown_layers_only_nothing_is_watched_and_training_continues(tmp_path):
     watch = fw.FilterWatch(tmp_path, layers="secnd")
     with pytest.warns(UserWarning, match="no kernel is called 'secnd'.*Nothing is watched"):
         history = fit(network(), watch).history
@@ -143,9 +143,9 @@ def test_where_only_unknown_layers_are_asked_for_nothing_is_watched(tmp_path):
     assert not watch.history
 
 
-@pytest.mark.parametrize("name", ["LSTM", "GRU"])
-def test_a_recurrent_network_is_watched_for_what_it_has(tmp_path, name):
-    recurrent = getattr(layers, name)(4, name="recurrent")
+@pytest.mark.parametrize("layer_class", [layers.LSTM, layers.GRU])
+def test_a_recurrent_layer_is_listed_as_skipped(tmp_path, layer_class):
+    recurrent = layer_class(4, name="recurrent")
     model = compiled(
         keras.Sequential([layers.Input((12, 3)), recurrent, layers.Dense(3, activation="softmax")])
     )
@@ -156,7 +156,7 @@ def test_a_recurrent_network_is_watched_for_what_it_has(tmp_path, name):
 
 
 @pytest.mark.filterwarnings("ignore:.*had no weights before its first batch")
-def test_an_unknown_layer_of_a_model_that_is_built_late_is_said(tmp_path):
+def test_an_unknown_layer_of_a_model_that_is_built_late_is_a_warning(tmp_path):
     parts = [layers.Conv2D(4, 3, name="conv"), layers.Flatten(), layers.Dense(3, "softmax")]
     model, watch = compiled(keras.Sequential(parts)), fw.FilterWatch(tmp_path, ["conv", "cnv"])
     with pytest.warns(UserWarning, match="no kernel is called 'cnv'; did you mean 'conv'"):
@@ -215,7 +215,7 @@ def test_warnings_that_are_errors_end_no_training(tmp_path, warnings_are_errors,
     assert bool(watch.problems) == expects_problems, watch.problems
 
 
-def test_a_problem_is_in_the_record_and_in_the_summary(tmp_path, capsys):
+def test_a_problem_is_in_watch_problems_and_in_the_summary(tmp_path, capsys):
     watch = fw.FilterWatch(tmp_path, rules=[broken_rule])
     with pytest.warns(UserWarning, match="broken_rule"):
         fit(network(), watch, epochs=1)
@@ -227,7 +227,7 @@ def test_a_problem_is_in_the_record_and_in_the_summary(tmp_path, capsys):
     assert f"problem: {problem}" in capsys.readouterr().out
 
 
-def test_no_problem_of_one_fit_surfaces_in_the_next(tmp_path, warnings_are_errors):
+def test_a_fit_adds_no_problem_of_the_fit_before(tmp_path, warnings_are_errors):
     fails = [True]
 
     def metric(array):
@@ -246,48 +246,48 @@ def test_no_problem_of_one_fit_surfaces_in_the_next(tmp_path, warnings_are_error
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_of_the_user_passes(tmp_path, error):
-    class Interrupts(keras.callbacks.Callback):
+def test_an_interrupt_of_the_user_ends_training(tmp_path, error):
+    class Interrupter(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise error
 
     watch = fw.FilterWatch(tmp_path)
     with pytest.raises(error):
-        fit(network(), watch, Interrupts())
+        fit(network(), watch, Interrupter())
     assert steps(watch) == [0, 1]
 
 
-@pytest.mark.parametrize(
-    "hook",
-    [
-        *("on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_epoch_end"),
-        "on_train_end",
-    ],
-)
+HOOKS = {  # Keras's hooks, each with the arguments that Keras calls it with
+    "on_train_begin": (),
+    "on_epoch_begin": (0,),
+    "on_train_batch_end": (0,),
+    "on_epoch_end": (0,),
+    "on_train_end": (),
+}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_that_fails_inside_raises_nothing(tmp_path, monkeypatch, hook):
     def broken(*args, **kwargs):
         raise RuntimeError("broken inside")
 
     watch = fw.FilterWatch(tmp_path, freq=1)
     monkeypatch.setattr("keras_filterwatch.model.find.find", broken)
-    monkeypatch.setattr(watch._clock, "fit_begins", broken)
+    monkeypatch.setattr(watch._clock, "epoch_begins", broken)
     monkeypatch.setattr(watch._clock, "batch_ends", broken)
     monkeypatch.setattr(watch._clock, "epoch_ends", broken)
     monkeypatch.setattr(watch._recorder, "close", broken)
     watch.set_model(network())
-    arguments = () if hook.startswith("on_train_") and "batch" not in hook else (0,)
-    if hook == "on_epoch_begin":
-        watch._fit_begins = True
     with pytest.warns(UserWarning, match="broken inside"):
-        getattr(watch, hook)(*arguments)
+        getattr(watch, hook)(*HOOKS[hook])
     assert len(watch.problems) == 1
 
 
 # Files, names and writers.
 
 
-def test_steps_after_an_event_file_was_removed_are_written_and_a_warning_says_so(tmp_path):
-    class Removes(keras.callbacks.Callback):
+def test_after_an_event_file_was_removed_steps_go_to_a_new_file_with_a_warning(tmp_path):
+    class FileRemover(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 1:
                 _ = watch.history  # step 2 is finished
@@ -296,29 +296,29 @@ def test_steps_after_an_event_file_was_removed_are_written_and_a_warning_says_so
 
     watch = fw.FilterWatch(tmp_path)
     with pytest.warns(UserWarning, match="the event file was removed.*A new event file is opened"):
-        fit(network(), watch, Removes(), epochs=4)
+        fit(network(), watch, FileRemover(), epochs=4)
     assert [step for step, _ in read(tmp_path / "filterwatch")["noise/00_first"]] == [3, 4]
 
 
 def test_writers_get_a_report_of_each_step_and_are_closed(tmp_path):
-    class Keeps:
+    class ReportCollector:
         def __init__(self):
-            self.reports, self.closed = [], 0
+            self.reports, self.close_calls = [], 0
 
         def write(self, report):
             self.reports.append(report)
 
         def close(self):
-            self.closed += 1
+            self.close_calls += 1
 
-    writer = Keeps()
+    writer = ReportCollector()
     watch = fw.FilterWatch(tmp_path, writers=[writer])
     fit(network(), watch, epochs=2)
     assert [report.scores for report in writer.reports] == list(watch.history)
     assert {name for name, _ in writer.reports[-1].pictures} == {"filters", "film_strip"}
     assert writer.reports[-1].diagnosis == watch.diagnosis
     assert writer.reports[-1].alarms == ()
-    assert writer.closed == 1
+    assert writer.close_calls == 1
 
 
 def test_a_writer_that_fails_costs_no_other_writer_its_steps(tmp_path):
@@ -326,8 +326,8 @@ def test_a_writer_that_fails_costs_no_other_writer_its_steps(tmp_path):
     with pytest.warns(UserWarning, match="no space left") as caught:
         fit(network(), watch, epochs=2)
     messages = [str(warning.message) for warning in caught]
-    assert sum("BrokenWriter could not write a step" in each for each in messages) == 1
-    assert sum("BrokenWriter could not be closed" in each for each in messages) == 1
+    assert sum("BrokenWriter could not write a step" in message for message in messages) == 1
+    assert sum("BrokenWriter could not be closed" in message for message in messages) == 1
     assert [step for step, _ in read(tmp_path / "filterwatch")["noise/00_first"]] == [0, 1, 2]
 
 

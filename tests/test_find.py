@@ -18,7 +18,7 @@ from small_models import (
 )
 
 import keras_filterwatch as fw
-from keras_filterwatch.model.find import find, selected_source, snapshot
+from keras_filterwatch.model.find import find, selected_kernel, snapshot
 
 # Kinds of models.
 
@@ -64,13 +64,13 @@ def test_a_sequential_model_is_watched_after_its_first_call():
     assert list(shapes(model).values()) == [(3, 3, 3, 4), (144, 2)]
 
 
-def test_a_model_with_a_dictionary_of_inputs_is_followed():
+def test_a_model_with_a_dictionary_of_inputs_is_traced():
     image, other = layers.Input((8, 8, 1), name="image"), layers.Input((3,), name="other")
     joined = layers.Concatenate()([layers.Dense(4, name="d")(layers.Flatten()(image)), other])
     assert shapes(keras.Model({"image": image, "other": other}, joined)) == {"d": (8, 8, 1, 4)}
 
 
-def test_a_model_whose_call_asks_for_training_is_followed():
+def test_a_model_whose_call_asks_for_training_is_traced():
     class Asking(keras.Model):
         def __init__(self):
             super().__init__()
@@ -87,21 +87,21 @@ def test_a_model_whose_call_asks_for_training_is_followed():
 # Large and deep models.
 
 
-def test_two_thousand_layers_are_found_followed_and_scored():
+def test_two_thousand_layers_are_found_traced_and_scored():
     model = ManyDense(2000)
     model.build((None, 2))
     watched = find(model)
-    assert [source.name for source in watched.sources] == [
+    assert [kernel.name for kernel in watched.kernels] == [
         "dense",
         *(f"dense_{i}" for i in range(1, 2000)),
     ]
-    assert all(source.output_sites for source in watched.sources)
+    assert all(kernel.output_sites for kernel in watched.kernels)
     assert len(fw.score(watched.read(0))) == 2000
 
 
 def test_levels_within_levels_are_found_and_scored_deeper_than_keras_can_call_them():
     model = levels(300)  # each level costs a call several frames of Python's stack of 1000
-    with pytest.warns(UserWarning, match=r"could not be followed .*RecursionError"):
+    with pytest.warns(UserWarning, match=r"could not be traced .*RecursionError"):
         scores = fw.score(model)
     assert len(scores) == 300
     assert list(scores)[:3] == ["dense", "level/dense", "level/level/dense"]
@@ -120,7 +120,7 @@ def test_a_layer_that_is_not_watched_is_named_with_its_reason():
         shape=(5,),
     )
     watched = find(model)
-    assert [source.name for source in watched.sources] == ["dense"]
+    assert [kernel.name for kernel in watched.kernels] == ["dense"]
     gates = "recurrent: its kernel holds gates, not filters"
     assert watched.skipped == {
         "words": "Embedding has no kernel, only embeddings",
@@ -157,7 +157,7 @@ def test_layers_that_the_model_has_not_used_are_named():
     model = Half()
     model(noise((1, 4)))
     watched = find(model)
-    assert [source.name for source in watched.sources] == ["used"]
+    assert [kernel.name for kernel in watched.kernels] == ["used"]
     reason = "not built: the model has not used it"
     assert watched.skipped == {"unused": reason, "separable": reason}
 
@@ -176,14 +176,14 @@ def test_a_kernel_that_cannot_be_read_is_named_and_the_others_are_watched():
 
     model = sequential(Shy(name="shy"), layers.Dense(2, name="dense"), shape=(3,))
     watched = find(model)
-    assert [source.name for source in watched.sources] == ["dense"]
+    assert [kernel.name for kernel in watched.kernels] == ["dense"]
     assert watched.skipped["shy"].startswith("its kernel cannot be read: RuntimeError: not now !")
     assert len(watched.skipped["shy"]) < 300
 
 
 def test_a_value_that_is_no_model_is_refused():
     with pytest.raises(TypeError, match="a Keras model is needed; got list"):
-        fw.score([1, 2])
+        find([1, 2])
 
 
 def test_a_model_without_weights_is_refused_with_the_remedy():
@@ -191,22 +191,22 @@ def test_a_model_without_weights_is_refused_with_the_remedy():
         fw.score(keras.Sequential([layers.Conv2D(4, 3)]))
 
 
-# A model that cannot be followed.
+# A model that cannot be traced.
 
 
-def test_a_model_that_cannot_be_followed_is_watched_with_a_note():
+def test_a_model_that_cannot_be_traced_is_watched_with_a_note():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         watched = find(stubborn())
-    assert [source.name for source in watched.sources] == ["conv"]
+    assert [kernel.name for kernel in watched.kernels] == ["conv"]
     (note,) = watched.notes
-    assert "the data could not be followed through the layers of 'stubborn'" in str(note)
+    assert "the data could not be traced through the layers of 'stubborn'" in str(note)
     assert "(RuntimeError: not now)" in str(note)
     assert watched.problems == ()
 
 
-def test_a_snapshot_warns_of_a_model_that_cannot_be_followed():
-    with pytest.warns(UserWarning, match="the data could not be followed through the layers"):
+def test_a_snapshot_warns_of_a_model_that_cannot_be_traced():
+    with pytest.warns(UserWarning, match="the data could not be traced through the layers"):
         assert [kernel.name for kernel in snapshot(stubborn()).kernels] == ["conv"]
 
 
@@ -216,7 +216,7 @@ def test_a_note_is_one_short_line_however_long_the_error_is():
     assert "\n" not in str(note)
 
 
-def test_a_model_that_can_be_followed_has_no_notes():
+def test_a_model_that_can_be_traced_has_no_notes():
     assert find(sequential(layers.Conv2D(4, 3), shape=(8, 8, 3))).notes == ()
 
 
@@ -227,15 +227,15 @@ def test_the_first_layer_with_a_window_is_selected_unless_another_is_named():
     model = sequential(
         layers.Conv2D(4, 1, name="one"), layers.Conv2D(4, 3, name="three"), shape=(8, 8, 3)
     )
-    assert selected_source(model).name == "three"
-    assert selected_source(model, "one").name == "one"
+    assert selected_kernel(model).name == "three"
+    assert selected_kernel(model, "one").name == "one"
 
 
 def test_a_layer_of_exactly_this_name_is_selected_before_nested_ones():
     image = layers.Input((12, 12, 1))
     block = keras.Sequential([layers.Conv2D(2, 3, name="conv")], name="block")
     model = keras.Model(image, layers.Conv2D(5, 3, name="conv")(block(image)))
-    assert selected_source(model, "conv").name == "conv"
+    assert selected_kernel(model, "conv").name == "conv"
 
 
 @pytest.mark.parametrize(
@@ -246,16 +246,16 @@ def test_a_layer_of_exactly_this_name_is_selected_before_nested_ones():
 def test_a_wrong_layer_is_refused_with_the_order_of_the_arguments(wrong, shown):
     model = sequential(layers.Conv2D(4, 3), shape=(8, 8, 3))
     with pytest.raises(TypeError) as caught:
-        selected_source(model, wrong)
+        selected_kernel(model, wrong)
     assert str(caught.value) == (
         f"layer: {shown} is neither a name, a glob pattern, a layer nor a function. It is the "
         "second argument, behind the model."
     )
 
 
-def test_outputs_of_a_model_that_cannot_be_followed_are_refused_with_the_reason():
+def test_outputs_of_a_model_that_cannot_be_traced_are_refused_with_the_reason():
     with pytest.raises(ValueError, match=r"whose outputs can be recorded\. .*not now"):
-        selected_source(stubborn())
+        selected_kernel(stubborn())
 
 
 # The model stays as it was.

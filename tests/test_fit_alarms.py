@@ -118,3 +118,11 @@ def test_summary_prints_the_table_the_alarms_and_the_command(tmp_path, capsys):
     assert watch.alarms[0].message in printed
     assert "diagnosis: Rate too low." in printed
     assert f"tensorboard --logdir {tmp_path}" in printed
+
+
+def test_an_unknown_rule_to_stop_on_is_named_where_rules_of_ones_own_are_followed(tmp_path, capsys):
+    rules = [*fw.default_rules(), lambda history: []]
+    fit(network(), fw.FilterWatch(tmp_path, rules=rules, stop_on=["diverged", "nosy"]), epochs=1)
+    printed = capsys.readouterr().out
+    assert printed.count("stop_on: no rule is called 'nosy'") == 1
+    assert "'diverged'" not in printed

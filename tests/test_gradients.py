@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 from small_models import noise, sequential
 
-from keras_filterwatch.model.find import selected_source
+from keras_filterwatch.model.find import selected_kernel
 from keras_filterwatch.model.gradients import input_gradient
 
 KERNEL = noise((4, 3))
@@ -20,7 +20,7 @@ def dense(*behind, **options):
 
 
 def gradient_of(model, **options):
-    gradient = input_gradient(model, selected_source(model), **options)
+    gradient = input_gradient(model, selected_kernel(model), **options)
     return gradient(noise((2, 4)), np.array([[1, 0, 0], [0, 2, 3]]))
 
 

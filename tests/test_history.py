@@ -12,7 +12,7 @@ def logged(*logs, units=10):
     """A step for each of these logs, of a network whose last layer has so many units."""
     layers = {
         name: LayerScores("", (8, count), "undetermined", {}, {})
-        for name, count in (("hidden", 7), ("head", units))
+        for name, count in (("first", 5), ("hidden", 7), ("head", units))
     }
     return History(Scores(step, step, layers, {}, each) for step, each in enumerate(logs))
 
@@ -50,7 +50,7 @@ def test_gap_is_nan_without_validation():
 
 def test_logged_steps_are_those_with_a_loss():
     steps = logged({}, {"learning_rate": 0.1}, {"loss": 1.0}, {})
-    assert steps.logged == [steps[2]]
+    assert [scores.step for scores in steps.logged] == [2]
 
 
 def rotated(*steps, trainable=True, first_epoch=0):
@@ -74,7 +74,9 @@ def test_a_history_is_a_sequence_of_scores_that_slices_and_compares():
     assert steps[-1].logs["loss"] == 0.5
     assert isinstance(steps[1:], History)
     assert steps[1:] == [steps[1], steps[2]]
+    assert [scores.step for scores in steps[1:]] == [1, 2]
     assert steps != steps[1:]
+    assert steps[1:] != steps
     assert not History()
 
 
@@ -127,6 +129,16 @@ def test_hidden_layers_are_all_but_a_dense_last_one():
     assert [name for name, _ in steps.hidden_layers()] == ["conv", "hidden"]
     convolutions = History([Scores(0, 0, {"conv": layers["conv"]})])
     assert [name for name, _ in convolutions.hidden_layers()] == ["conv"]
+
+
+def test_a_layer_is_trainable_as_it_is_now():
+    frozen, free = (
+        Scores(0, 0, {"conv": LayerScores("", (3, 3, 1, 8), "", {}, {}, trainable)})
+        for trainable in (False, True)
+    )
+    assert not History([free, frozen]).is_trainable("conv")
+    assert History([frozen, free]).is_trainable("conv")
+    assert History([frozen]).is_trainable("not watched")
 
 
 def test_the_largest_rotation_is_that_of_the_last_step():
@@ -194,7 +206,7 @@ def trained(verdict, rotation, accuracy):
         ("untrained", 0.0099, {"accuracy": 0.54}, False),
     ],
 )
-def test_a_model_came_trained_with_structure_or_with_success_at_rest(
+def test_a_model_was_pretrained_with_structure_or_with_success_at_rest(
     verdict, rotation, accuracy, came
 ):
-    assert trained(verdict, rotation, accuracy).came_trained() == came
+    assert trained(verdict, rotation, accuracy).was_pretrained() == came

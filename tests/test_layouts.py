@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 from small_models import kernel_of, noise, sequential, shapes
 
+from keras_filterwatch.model import layouts
 from keras_filterwatch.model.find import find, snapshot
 
 
@@ -51,8 +52,18 @@ def test_separable_convolutions_have_a_depthwise_and_a_pointwise_kernel():
 
 def test_the_depthwise_half_of_a_separable_convolution_has_no_outputs_of_its_own():
     model = sequential(layers.SeparableConv2D(6, 3, name="s"), shape=(9, 9, 4))
-    sites = {source.name: len(source.output_sites) for source in find(model).sources}
+    sites = {kernel.name: len(kernel.output_sites) for kernel in find(model).kernels}
     assert sites == {"s/depthwise_kernel": 0, "s/pointwise_kernel": 1}
+
+
+def test_two_rows_of_one_kind_of_layer_count_although_each_writes_its_classes_anew(monkeypatch):
+    rows = tuple(
+        layouts.Layout((layers.Dense,), name, "dense", layouts.keep_axes)
+        for name in ("first_kernel", "second_kernel")
+    )
+    assert rows[0].classes is not rows[1].classes
+    monkeypatch.setattr(layouts, "LAYOUTS", rows)
+    assert layouts.layouts_of(layers.Dense(2)) == rows
 
 
 def test_attention_has_the_kernels_of_its_projections():

@@ -15,12 +15,11 @@ def notices():
 
 
 def fail(notices, error=None, what="events could not be written"):
-    with notices.guard(what, "The step is missing", where="run1"):
+    with notices.guard(what, "The step is missing", where="run1", step=3):
         raise error or OSError("no space left")
 
 
 def test_a_failure_is_recorded_with_its_reason_and_consequence(notices):
-    notices.step = 3
     with pytest.warns(UserWarning, match="FilterWatch"):
         fail(notices)
     assert notices.problems == [
@@ -81,11 +80,18 @@ def test_an_error_without_a_readable_message_is_recorded(notices):
     assert notices.problems[0].reason == "run1: OddError: its message cannot be read"
 
 
-def test_control_characters_in_a_problem_are_escaped():
-    text = str(Problem("rule '\x1b[31m' failed", "It is skipped", "line\nbreak"))
-    assert text == (
+def test_control_characters_in_a_problem_are_escaped(notices):
+    with pytest.warns(UserWarning, match="FilterWatch"):
+        notices.warn_once("rule '\x1b[31m' failed", "It is skipped", "line\nbreak")
+    assert str(notices.problems[0]) == (
         "FilterWatch: rule '\\x1b[31m' failed (line break). It is skipped; training continues."
     )
+
+
+def test_the_same_problem_of_another_training_warns_again():
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="FilterWatch"):
+            fail(Notices())
 
 
 def test_what_cannot_be_printed_is_recorded_and_raises_nothing(notices, monkeypatch):

@@ -222,7 +222,7 @@ def test_inputs_are_sent_in_batches_that_lose_none():
         np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), array)
 
 
-def test_a_model_that_cannot_be_followed_has_no_outputs_to_measure():
+def test_a_model_that_cannot_be_traced_has_no_outputs_to_measure():
     model = stubborn()
     watched = find(model)
     model.willing = True

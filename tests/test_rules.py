@@ -192,7 +192,7 @@ def test_noisy_is_about_layers_at_rest_or_far_from_their_start(rotation, fires):
     assert len(rules.noisy(history(arrays))) == fires
 
 
-def test_noisy_is_silent_about_a_network_that_came_trained():
+def test_noisy_is_silent_about_a_network_that_was_pretrained():
     assert not rules.noisy(history({"conv": [FORMED] * 6, "new": [START] * 6}))
 
 
@@ -253,7 +253,8 @@ def test_dead_names_the_filters_without_weight_where_there_is_no_probe():
 
 
 @pytest.mark.parametrize(
-    "dead", [[0, 15, 15, 15, 15], [32] * 4, [32, 32, 0, 32, 32, 32], [32, 32, 32, 32, 15]]
+    "dead",
+    [[0, 15, 15, 15, 15], [0, 32, 32, 32], [0, 32, 32, 0, 32, 32, 32], [0, 32, 32, 32, 32, 15]],
 )
 def test_dead_is_silent_below_half_or_four_steps_in_a_row(dead):
     assert not rules.dead(probed(dead))

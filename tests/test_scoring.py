@@ -162,9 +162,12 @@ def test_a_users_metric_that_is_not_finite_is_undefined(result):
 @pytest.mark.parametrize(
     ("result", "message"),
     [
-        (np.zeros(3), r"returned ndarray of shape \(3,\) and dtype float64; a number, or one per"),
+        (
+            np.zeros(3),
+            r"returned ndarray of shape \(3,\) and dtype float64; a number, or an array",
+        ),
         (np.zeros((1, 32)), r"returned ndarray of shape \(1, 32\)"),
-        (None, "returned NoneType"),
+        (None, "returned None"),
         ("0.5", "returned str"),
         (1j, "returned complex"),
         ([None] * 32, "returned list"),

@@ -65,9 +65,35 @@ def test_layers_that_are_not_chosen_are_named(network):
 
 def test_an_unknown_name_is_a_problem_and_the_others_are_watched(network):
     watched = find(network, ["conv_a", "conv_c"])
-    assert [source.name for source in watched.sources] == ["conv_a"]
+    assert [kernel.name for kernel in watched.kernels] == ["conv_a"]
     (problem,) = watched.problems
-    assert problem.startswith("no kernel is called 'conv_c'; did you mean 'conv_b'")
+    assert problem.what.startswith("layers: no kernel is called 'conv_c'; did you mean 'conv_b'")
+
+
+@pytest.mark.parametrize(
+    ("choice", "consequence"),
+    [
+        (["nowhere"], "Nothing is watched"),
+        (["nowhere", "dense"], "Only 'dense' is watched"),
+        (["dense", "nowhere", "conv_a"], "Only 'conv_a', 'dense' are watched"),
+    ],
+)
+def test_a_problem_says_what_is_watched_instead(network, choice, consequence):
+    (problem,) = find(network, choice).problems
+    assert problem.consequence == consequence
+
+
+def test_a_problem_has_the_reason_why_a_layer_cannot_be_watched(network):
+    (problem,) = find(network, ["norm", "dense"]).problems
+    assert str(problem) == (
+        "FilterWatch: layers: 'norm' cannot be watched (BatchNormalization has no kernel, only "
+        "gamma, beta, moving_mean, moving_variance). Only 'dense' is watched."
+    )
+
+
+def test_all_problems_of_a_choice_are_in_the_error_of_a_snapshot(network):
+    with pytest.raises(ValueError, match=r"'norm' cannot be watched: .*variance\. .*'conv_c'; did"):
+        snapshot(network, layers=["norm", "conv_c"])
 
 
 def test_a_snapshot_of_an_unknown_name_is_refused_with_the_nearest(network):
@@ -83,8 +109,8 @@ def test_a_layer_that_cannot_be_watched_is_refused_with_the_reason(network):
 def test_a_function_that_selects_nothing_is_a_short_problem():
     model = sequential(*(layers.Dense(2) for _ in range(50)), shape=(2,))
     (problem,) = find(model, lambda layer: False).problems
-    assert "matches no kernel of this model" in problem
-    assert "and 38 more" in problem
+    assert "matches no kernel of this model" in problem.what
+    assert "and 38 more" in problem.what
 
 
 # What can choose.
@@ -117,7 +143,7 @@ def test_an_empty_choice_is_refused():
 
 def test_a_long_unknown_name_is_shortened(network):
     (problem,) = find(network, "x" * 5000).problems
-    assert len(problem) < 300
+    assert len(problem.what) < 300
 
 
 def test_a_value_whose_repr_fails_is_described_too():

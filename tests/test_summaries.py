@@ -35,10 +35,12 @@ def test_a_histogram_of_values_as_good_as_equal_has_one_bucket(numbers):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
-def test_pictures_of_each_usual_mode_are_written(mode):
-    image = Image.new(mode, (3, 2))
+def test_pictures_of_each_usual_mode_keep_their_pixels(mode):
+    image = Image.new(mode, (3, 2))  # transparent, where a mode knows that
     width, height, png = Picture("a", image).encoded().tensor.string_val
-    assert (int(width), int(height)) == Image.open(BytesIO(png)).size == (3, 2)
+    written = Image.open(BytesIO(png))
+    assert (int(width), int(height)) == written.size == (3, 2)
+    np.testing.assert_array_equal(written.convert("RGBA"), image.convert("RGBA"))
 
 
 def test_a_picture_of_many_colours_keeps_them():

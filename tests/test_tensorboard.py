@@ -239,6 +239,13 @@ def test_without_pictures_there_are_numbers_only(tmp_path):
     assert {"noise", "dead", "alarm_count"} <= groups
 
 
+@pytest.mark.parametrize(("layers", "place"), [(1, "00"), (100, "00"), (101, "000")])
+def test_places_of_layers_have_two_digits_or_as_many_as_the_last_one_needs(layers, place):
+    scores = fw.score({f"conv{i}": np.eye(2) for i in range(layers)})
+    tags = [content.tag for content in tensorboard.report_contents(report(scores))]
+    assert f"norm/{place}_conv0" in tags
+
+
 def hostile_alarm():
     return fw.Alarm(
         "a|b", "![x](http://example.org/p.png)", 3, 1.0, 0.0, (), "two\nlines </td> | and a bar"
@@ -285,3 +292,11 @@ def test_steps_after_interference_go_to_a_new_file_and_a_warning_says_so(tmp_pat
     writer.close()
     assert [step for step, _ in read(tmp_path)["norm/00_conv"]] == [1]
     assert CONFIG_SUMMARY_TAG in read(tmp_path)
+
+
+def test_a_training_that_is_resumed_has_a_text_about_alarms_too(tmp_path):
+    writer = tensorboard.TensorBoard(tmp_path)
+    for step in (5, 6):
+        writer.write(report(replace(fw.score({"conv": np.eye(3)}), step=step)))
+    writer.close()
+    assert [step for step, _ in read(tmp_path)["alarms"]] == [5]

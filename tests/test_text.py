@@ -79,3 +79,24 @@ def test_a_similar_name_is_suggested():
 def test_without_a_similar_name_all_are_listed():
     assert text.suggestion("x", ["first", "second"]) == "there are 'first', 'second'"
     assert text.suggestion("x", []) == "there are none"
+
+
+class UnreadableError(Exception):
+    def __str__(self):
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyError("conv"), "KeyError: 'conv'"),
+        (ValueError("two\nlines"), "ValueError: two lines"),
+        (ValueError("\x1b[1mbold\x1b[0m"), "ValueError: bold"),
+        (ValueError("Preface. Error encountered:\n\nbad"), "ValueError: bad"),
+        (ValueError("bad\n\nArguments received by call(): lots"), "ValueError: bad"),
+        (ValueError("x" * 1000), "ValueError: " + "x" * 200 + " ..."),
+        (UnreadableError(), "UnreadableError: its message cannot be read"),
+    ],
+)
+def test_an_error_is_described_in_one_short_line(error, line):
+    assert text.described(error) == line

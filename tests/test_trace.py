@@ -1,4 +1,4 @@
-"""The flow of data through a model: what follows a kernel, and what comes before it."""
+"""The flow of data through a model: what comes after a kernel, and what before it."""
 
 import threading
 
@@ -106,8 +106,8 @@ def test_dense_on_anything_but_an_image_has_no_window(parts, shape):
 
 def sites(model):
     return {
-        source.name: [(site.layer.name, site.number) for site in source.output_sites]
-        for source in find(model).sources
+        kernel.name: [(site.layer.name, site.number) for site in kernel.output_sites]
+        for kernel in find(model).kernels
     }
 
 
@@ -146,8 +146,8 @@ def test_a_layer_that_is_used_twice_has_two_sites():
     ("activation", "bounds"), [("sigmoid", (0, 1)), ("tanh", (-1, 1)), ("relu", None)]
 )
 def test_a_site_has_the_bounds_of_its_non_linearity(activation, bounds):
-    (source,) = find(sequential(layers.Dense(2, activation=activation), shape=(4,))).sources
-    assert [site.bounds for site in source.output_sites] == [bounds]
+    (kernel,) = find(sequential(layers.Dense(2, activation=activation), shape=(4,))).kernels
+    assert [site.bounds for site in kernel.output_sites] == [bounds]
 
 
 class Unhashable:
@@ -158,8 +158,8 @@ class Unhashable:
 
 
 def test_a_non_linearity_of_ones_own_that_cannot_be_hashed_has_no_bounds():
-    (source,) = find(sequential(layers.Dense(2, activation=Unhashable()), shape=(4,))).sources
-    assert [site.bounds for site in source.output_sites] == [None]
+    (kernel,) = find(sequential(layers.Dense(2, activation=Unhashable()), shape=(4,))).kernels
+    assert [site.bounds for site in kernel.output_sites] == [None]
 
 
 # The recording itself.

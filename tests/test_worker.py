@@ -190,7 +190,7 @@ def status_of(child):
     raise AssertionError("the child hangs")
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_fork_waits_for_the_task_that_is_done(worker):
     results = []
     worker.submit(lambda: (time.sleep(0.2), results.append(True)))
@@ -200,7 +200,7 @@ def test_a_fork_waits_for_the_task_that_is_done(worker):
     assert status_of(child) == 0
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_fork_that_holds_what_a_task_needs_goes_on_after_a_while(worker, monkeypatch):
     monkeypatch.setattr(worker_module, "FORK_WAIT", 0.1)
     needed = threading.Lock()
@@ -213,7 +213,7 @@ def test_a_fork_that_holds_what_a_task_needs_goes_on_after_a_while(worker, monke
     worker.wait()
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_child_can_use_its_copy(worker, monkeypatch):
     monkeypatch.setattr(worker_module, "FORK_WAIT", 0.1)
     goes_on = threading.Event()

@@ -10,7 +10,6 @@ import contextlib
 import io
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -33,7 +32,7 @@ from benchmarks.fuzz.models import Network, build, data_of, networks
 
 EXPECTED = (  # of models that are built late, and of subclassed ones that were never called
     "the model had no weights before its first batch",
-    "the data could not be followed",
+    "the data could not be traced",
 )
 
 
@@ -96,7 +95,7 @@ def train(network: Network, fit: Fit, callbacks: list[Any]) -> tuple[str, list[n
         return error, model.get_weights()
 
 
-def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counter[str]) -> None:
+def check(network: Network, watch_arguments: Arguments, fit: Fit, counts: Counter[str]) -> None:
     """Trains with and without the callback and compares.
 
     Raises:
@@ -110,7 +109,7 @@ def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counte
             warnings.filterwarnings("ignore", message="__array__ implementation")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             error, weights = train(network, fit, [])
-            watch = make(given_arguments, network, Path(directory))
+            watch = make(watch_arguments, network, Path(directory))
             watched_error, watched_weights = train(network, fit, [watch])
             watch.summary()
         assert watched_error == error, f"{error or 'no error'} became {watched_error}"
@@ -119,7 +118,7 @@ def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counte
         for path in Path(directory).rglob("events.*"):
             counts["events read"] += sum(1 for _ in EventFileLoader(str(path)).Load())
         problems = [str(p) for p in watch.problems if not p.what.startswith(EXPECTED)]
-        assert given_arguments.has_fault or not problems, problems
+        assert watch_arguments.has_fault or not problems, problems
     counts["cases"] += 1
     counts["fits that raise without the callback too"] += bool(error)
     counts["cases with a problem recorded"] += bool(watch.problems)
@@ -127,11 +126,15 @@ def check(network: Network, given_arguments: Arguments, fit: Fit, counts: Counte
     counts["steps"] += len(watch.history)
 
 
-def fuzz(cases: int, number: int) -> Counter[str]:
-    """Checks so many random cases; returns what happened in them."""
+def fuzz(cases: int, seed_number: int) -> Counter[str]:
+    """Checks so many random cases; returns how often what happened in them.
+
+    Raises:
+        AssertionError: a case failed; Hypothesis prints it.
+    """
     counts: Counter[str] = Counter()
 
-    @seed(number)
+    @seed(seed_number)
     @settings(
         max_examples=cases,
         deadline=None,
@@ -141,15 +144,19 @@ def fuzz(cases: int, number: int) -> Counter[str]:
         print_blob=True,
     )
     @given(networks(), arguments(), fits())
-    def run(network: Network, chosen: Arguments, fit: Fit) -> None:
-        check(network, chosen, fit, counts)
+    def run(network: Network, watch_arguments: Arguments, fit: Fit) -> None:
+        check(network, watch_arguments, fit, counts)
 
     run()
     return counts
 
 
-def main() -> int:
-    """Does what the command line says; 1 if a case failed."""
+def main() -> None:
+    """Checks as many cases as the command line says, and prints what happened in them.
+
+    Raises:
+        AssertionError: a case failed; Hypothesis prints it.
+    """
     parser = argparse.ArgumentParser("python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
@@ -168,8 +175,7 @@ def main() -> int:
     print(f"seed {options.seed}, Keras on {keras.backend.backend()}, {minutes:.1f} minutes")
     for name, count in total.items():
         print(f"{count:8} {name}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -14,34 +14,34 @@ PICTURES = ("filters", "film_strip", "templates", "class_paths", "components")
 PROBE_PICTURES = ("activations", "favourites")
 
 
-def _fails(*_: Any) -> Any:
+def _fail(*_: Any) -> Any:
     raise ValueError("a fault on purpose: \ud800 | \x1b[31m")
 
 
-class Keeps:
-    """A writer that keeps every report."""
+class StepCollector:
+    """A writer that collects the steps of the reports."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []
 
     def write(self, report: fw.Report) -> None:
-        """Keeps the step."""
+        """Adds the step of a report."""
         self.steps.append(report.scores.step)
 
     def close(self) -> None:
         """Does nothing."""
 
 
-class Fails:
-    """A writer that fails."""
+class FailingWriter:
+    """A writer whose methods raise an error."""
 
     def write(self, report: fw.Report) -> None:
-        """Fails."""
-        _fails()
+        """Raises ValueError."""
+        _fail()
 
     def close(self) -> None:
-        """Fails."""
-        _fails()
+        """Raises ValueError."""
+        _fail()
 
 
 def _moved(history: fw.History) -> Any:
@@ -50,7 +50,7 @@ def _moved(history: fw.History) -> Any:
         yield fw.Alarm("moved", name, last.step, 1.0, 0.0, (), f"{name} moved.")
 
 
-def _spoils(history: fw.History) -> Any:
+def _spoil(history: fw.History) -> Any:
     history[-1].layers.clear()  # type: ignore[attr-defined]
 
 
@@ -58,24 +58,24 @@ METRICS = {
     "number": (np.max, False),
     "per filter": (lambda array: array.reshape(-1, array.shape[-1]).sum(axis=0), False),
     "not finite": (lambda array: np.nan, False),
-    "fails": (_fails, True),
+    "fails": (_fail, True),
     "text": (lambda array: "text", True),
     "wrong shape": (lambda array: np.zeros((3, 3, 3)), True),
     "a|<b>\n": (np.min, False),
 }
 RULES = {
     "moved": (_moved, False),
-    "fails": (_fails, True),
+    "fails": (_fail, True),
     "nothing": (lambda history: None, True),
     "bytes": (lambda history: [b"alarm"], True),
-    "spoils": (_spoils, True),
+    "spoils": (_spoil, True),
 }
 LAYERS = {
     "all": (None, False),
     "pattern": ("*", False),
     "unknown": ("nowhere", True),
     "function": (lambda layer: "conv" in layer.name, True),
-    "failing function": (_fails, True),
+    "failing function": (_fail, True),
     "several": (["*conv*", "*dense*", "head"], True),
 }
 
@@ -100,7 +100,7 @@ class Arguments:
             or self.probe == "wrong shape"
             or any(RULES[rule][1] for rule in self.rules or ())
             or any(METRICS[metric][1] for metric in self.metrics)
-            or "fails" in self.writers
+            or "failing" in self.writers
         )
 
 
@@ -119,12 +119,15 @@ def arguments(draw: st.DrawFn) -> Arguments:
         draw(st.booleans() | st.lists(st.sampled_from(names), max_size=3).map(tuple)),
         draw(st.sampled_from([None, None, ("moved",), *((rule,) for rule in RULES)])),
         draw(st.sampled_from([(), (), ("number", "per filter"), *((name,) for name in METRICS)])),
-        draw(st.sampled_from([(), ("keeps",), ("keeps",), ("fails", "keeps")])),
+        draw(st.sampled_from([(), ("collector",), ("collector",), ("failing", "collector")])),
     )
 
 
-def make(given: Arguments, network: Network, directory: Path) -> fw.FilterWatch:
-    """Makes the callback."""
+WRITERS = {"collector": StepCollector, "failing": FailingWriter}
+
+
+def make(description: Arguments, network: Network, directory: Path) -> fw.FilterWatch:
+    """Makes the callback from the description of its arguments."""
     x, y = data_of(network, 5, "")
     probes: dict[str, Any] = {
         "": None,
@@ -132,14 +135,16 @@ def make(given: Arguments, network: Network, directory: Path) -> fw.FilterWatch:
         "generator": ((x[i : i + 2], y[i : i + 2]) for i in range(0, 5, 2)),
         "wrong shape": np.zeros((4, 3, 3)),
     }
-    own = None if given.rules is None else [RULES[rule][0] for rule in given.rules]
+    rules = None
+    if description.rules is not None:
+        rules = [*fw.default_rules(), *(RULES[rule][0] for rule in description.rules)]
     return fw.FilterWatch(
         directory,
-        layers=LAYERS[given.layers][0],
-        freq=given.freq,
-        probe=probes[given.probe],
-        images=given.images,
-        rules=own if own is None else [*fw.default_rules(), *own],
-        metrics={name: METRICS[name][0] for name in given.metrics},
-        writers=[Keeps() if name == "keeps" else Fails() for name in given.writers],
+        layers=LAYERS[description.layers][0],
+        freq=description.freq,
+        probe=probes[description.probe],
+        images=description.images,
+        rules=rules,
+        metrics={name: METRICS[name][0] for name in description.metrics},
+        writers=[WRITERS[name]() for name in description.writers],
     )

@@ -26,8 +26,8 @@ class Patchify(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("fuzz")
-class Around(keras.Model):
-    """A subclassed model around another one."""
+class SubclassedModel(keras.Model):
+    """A subclassed model that calls another one."""
 
     def __init__(self, body: keras.Model) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ def build(network: Network) -> keras.Model:
     parts: list[Any] = [kinds[kind]() for kind in network.body]
     parts += [layers.Flatten()] if len(SHAPES[network.data]) > 1 else []
     parts += [FLAT_LAYERS[kind]() for kind in network.head]
-    parts += [layers.Dense(2, name=network.name.replace("/", "_"))]
+    parts += [layers.Dense(2, name=network.name)]
     if network.frozen and hasattr(parts[0], "trainable"):
         parts[0].trainable = False
     functions = any(not isinstance(part, keras.Layer) for part in parts)
@@ -139,7 +139,7 @@ def build(network: Network) -> keras.Model:
     for part in parts:
         x = part(x)
     model = keras.Model(inputs, x)
-    return Around(model) if network.style == "subclassed" else model
+    return SubclassedModel(model) if network.style == "subclassed" else model
 
 
 def data_of(network: Network, count: int, spoiled: str) -> tuple[np.ndarray, np.ndarray]:

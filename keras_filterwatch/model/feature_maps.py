@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.model.find import selected_source
+from keras_filterwatch.model.find import selected_kernel
 from keras_filterwatch.model.probe import batches, take_inputs
 from keras_filterwatch.model.selection import short
-from keras_filterwatch.model.source import Source
 from keras_filterwatch.model.unit_outputs import predicted_outputs
+from keras_filterwatch.model.watched_kernel import WatchedKernel
 
 
 def feature_maps(model: keras.Model, layer: Any, inputs: Any) -> Array:
@@ -30,7 +30,7 @@ def feature_maps(model: keras.Model, layer: Any, inputs: Any) -> Array:
     Raises:
         TypeError, ValueError: no such layer, no inputs, or outputs without image axes.
     """
-    return _maps(model, selected_source(model, layer), take_inputs(inputs))
+    return _maps(model, selected_kernel(model, layer), take_inputs(inputs))
 
 
 def maps_and_images(model: keras.Model, layer: Any, inputs: Any) -> tuple[str, Array, Array | None]:
@@ -39,21 +39,21 @@ def maps_and_images(model: keras.Model, layer: Any, inputs: Any) -> tuple[str, A
     The images are `(inputs, height, width, channels)`; None if the inputs are something else.
     Takes and raises what `feature_maps` does.
     """
-    source = selected_source(model, layer)
+    kernel = selected_kernel(model, layer)
     inputs = take_inputs(inputs)
     parts = keras.tree.flatten(inputs)
     images = parts[0] if len(parts) == 1 and parts[0].ndim == 4 else None
-    if images is not None and source.channels_first:
+    if images is not None and kernel.channels_first:
         images = np.moveaxis(images, 1, -1)
-    return source.name, _maps(model, source, inputs), images
+    return kernel.name, _maps(model, kernel, inputs), images
 
 
-def _maps(model: keras.Model, source: Source, inputs: Any) -> Array:
-    parts = [predicted_outputs(model, source, batch) for batch in batches(inputs)]
+def _maps(model: keras.Model, kernel: WatchedKernel, inputs: Any) -> Array:
+    parts = [predicted_outputs(model, kernel, batch) for batch in batches(inputs)]
     maps = np.concatenate(parts)
     if maps.ndim != 4:
         raise ValueError(
-            f"the outputs of {source.name!r} have no image axes: for each input there are "
+            f"the outputs of {kernel.name!r} have no image axes: for each input there are "
             f"{maps.shape[1:]}, not (height, width, filters). Choose a layer that returns images."
         )
     return maps

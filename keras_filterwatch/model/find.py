@@ -11,57 +11,65 @@ from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model import trace
 from keras_filterwatch.model.layouts import RECURRENT, Layout, kernels_of
 from keras_filterwatch.model.selection import parse_layers, select, short
-from keras_filterwatch.model.source import Note, Source, WatchedLayers
+from keras_filterwatch.model.watched_kernel import Note, WatchedKernel, WatchedLayers
 from keras_filterwatch.model.weights import Owner, all_weights, owners
-from keras_filterwatch.text import listed, printable
+from keras_filterwatch.text import described, listed
 
-_LONGEST_REASON = 200  # characters of another program's error message
 _MANY_WEIGHTS = 12  # names of weights in a reason
 
 
-def find(model: keras.Layer, layers: Any = None) -> WatchedLayers:
+def is_model(value: Any) -> bool:
+    """Returns True for a Keras model or layer."""
+    return isinstance(value, keras.Layer)
+
+
+def find(model: keras.Layer, layers: Any = None, argument: str = "layers") -> WatchedLayers:
     """Finds the kernels of a built model.
 
     Args:
         model: any Keras model or layer that has its weights.
         layers: None for all kernels; a kernel's or layer's name, a glob pattern, a layer (with
             all that it contains), a function `layer -> bool`, or several of these.
+        argument: what the messages call `layers`.
 
     Raises:
         TypeError: no Keras model, or `layers` is none of these.
         ValueError: the model has no weights yet.
     """
-    if not isinstance(model, keras.Layer):
+    if not is_model(model):
         raise TypeError(f"a Keras model is needed; got {type(model).__name__}.")
     if not model.built and not all_weights(model):
         raise ValueError(
             f"model {model.name!r} has no weights yet: call it on data, or model.build(shape)."
         )
     flow, notes = _flow(model)
-    sources: list[Source] = []
+    kernels: list[WatchedKernel] = []
     skipped: dict[str, str] = {}
     for owner in owners(model, undivided=RECURRENT):
         try:
-            reason, kernels = _kernels(owner)
+            reason, variables = _kernel_variables(owner)
         except Exception as error:  # properties of a layer of the user's own
-            reason, kernels = f"its kernel cannot be read: {_described(error)}", []
+            reason, variables = f"its kernel cannot be read: {described(error)}", []
         if reason:
             skipped[owner.name] = reason
-        sources += [_source(owner, *kernel, flow) for kernel in kernels]
+        kernels += [
+            _watched_kernel(owner, suffix, variable, layout, flow)
+            for suffix, variable, layout in variables
+        ]
     if flow:
         last = len(flow.order)
-        sources.sort(key=lambda source: flow.order.get(id(source.layer), last))
+        kernels.sort(key=lambda kernel: flow.order.get(id(kernel.layer), last))
     if layers is None:
-        return WatchedLayers(tuple(sources), skipped, notes=notes)
-    selection = select(sources, skipped, layers)
-    for source in sources:
-        if source.name not in selection.names:
-            skipped[source.name] = "not among the chosen layers"
-    selected = tuple(source for source in sources if source.name in selection.names)
+        return WatchedLayers(tuple(kernels), skipped, notes=notes)
+    selection = select(kernels, skipped, layers, argument)
+    for kernel in kernels:
+        if kernel.name not in selection.names:
+            skipped[kernel.name] = "not among the chosen layers"
+    selected = tuple(kernel for kernel in kernels if kernel.name in selection.names)
     return WatchedLayers(selected, skipped, selection.problems, notes)
 
 
-def selected_source(model: keras.Model, layer: Any = None) -> Source:
+def selected_kernel(model: keras.Model, layer: Any = None) -> WatchedKernel:
     """Returns the one kernel whose outputs are asked for: of several, the first with a window.
 
     Args:
@@ -77,19 +85,18 @@ def selected_source(model: keras.Model, layer: Any = None) -> Source:
             parse_layers(layer, "layer")
         except TypeError as error:
             raise TypeError(f"{error} It is the second argument, behind the model.") from None
-    watched = find(model, layer)
-    if watched.problems:
-        raise ValueError(" ".join(watched.problems))
-    sources = [source for source in watched.sources if source.output_sites]
-    if not sources:
-        names = listed(source.name for source in watched.sources)
+    watched = find(model, layer, "layer")
+    _check_choice(watched)
+    kernels = [kernel for kernel in watched.kernels if kernel.output_sites]
+    if not kernels:
+        names = listed(kernel.name for kernel in watched.kernels)
         reasons = " ".join(map(str, watched.notes)) or f"Its kernels: {names or 'none'}."
         raise ValueError(
             f"model {model.name!r} has no layer with a kernel whose outputs can be recorded. "
             f"{reasons}"
         )
-    sources = [source for source in sources if source.name == layer] or sources
-    return next((source for source in sources if source.has_window), sources[0])
+    kernels = [kernel for kernel in kernels if kernel.name == layer] or kernels
+    return next((kernel for kernel in kernels if kernel.has_window), kernels[0])
 
 
 def snapshot(model: keras.Layer, layers: Any = None, step: int = 0) -> Snapshot:
@@ -103,12 +110,20 @@ def snapshot(model: keras.Layer, layers: Any = None, step: int = 0) -> Snapshot:
     Raises:
         TypeError, ValueError: as `find`; or no kernel is as `layers` asks.
     """
-    watched = find(model, layers)
-    if watched.problems:
-        raise ValueError(" ".join(watched.problems))
+    watched = find(model, layers, "layer")  # as those who draw call it
+    _check_choice(watched)
     for note in watched.notes:
         warnings.warn(str(note), stacklevel=2)
     return watched.read(step)
+
+
+def _check_choice(watched: WatchedLayers) -> None:
+    """Raises ValueError if the choice of layers has problems."""
+    if watched.problems:
+        sentences = (
+            ": ".join(filter(None, (what, reason))) for what, _, reason in watched.problems
+        )
+        raise ValueError(" ".join(f"{sentence}." for sentence in sentences))
 
 
 def load(path: str | os.PathLike[str]) -> keras.Model:
@@ -131,25 +146,17 @@ def _flow(model: keras.Layer) -> tuple[trace.Flow | None, tuple[Note, ...]]:
         return trace.trace(model), ()
     except Exception as error:  # a model's own code runs here, so anything can be raised
         note = Note(
-            f"the data could not be followed through the layers of {short(model.name)}",
+            f"the data could not be traced through the layers of {short(model.name)}",
             "Its kernels are watched, but dead filters are judged without the BatchNormalization "
             "behind them, Dense layers have no image axes, and the outputs of layers cannot be "
             "recorded",
-            _described(error),
+            described(error),
         )
         return None, (note,)
 
 
-def _described(error: Exception) -> str:
-    """Returns type and message of an error in one line of bounded length."""
-    message = printable(str(error).split("Error encountered:")[-1].strip())  # no preface of Keras
-    if len(message) > _LONGEST_REASON:
-        message = message[:_LONGEST_REASON].rstrip() + " ..."
-    return f"{type(error).__name__}: {message}"
-
-
-def _kernels(owner: Owner) -> tuple[str, list[tuple[str, keras.Variable, Layout]]]:
-    """Returns why a layer is not watched, or an empty reason and its kernels."""
+def _kernel_variables(owner: Owner) -> tuple[str, list[tuple[str, keras.Variable, Layout]]]:
+    """Returns why a layer is not watched, or an empty reason and what `kernels_of` returns."""
     if isinstance(owner.layer, RECURRENT):
         return "recurrent: its kernel holds gates, not filters", []
     if not owner.weights:
@@ -168,13 +175,13 @@ def _kernels(owner: Owner) -> tuple[str, list[tuple[str, keras.Variable, Layout]
     return "", kernels
 
 
-def _source(
+def _watched_kernel(
     owner: Owner, suffix: str, variable: keras.Variable, layout: Layout, flow: trace.Flow | None
-) -> Source:
+) -> WatchedKernel:
     layer = owner.layer
     image = flow.image_shape(layer) if flow and layout.kind == "dense" else None
     has_outputs = flow is not None and layout.has_outputs
-    return Source(
+    return WatchedKernel(
         owner.name + suffix,
         layer,
         variable,

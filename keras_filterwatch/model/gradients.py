@@ -9,14 +9,14 @@ from keras import ops
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.model import backends
-from keras_filterwatch.model.source import Source
 from keras_filterwatch.model.unit_outputs import call_model, unit_outputs
+from keras_filterwatch.model.watched_kernel import WatchedKernel
 
 InputGradient = Callable[[Array, Array], Array]
 
 
 def input_gradient(
-    model: keras.Model, source: Source, before_activation: bool = False
+    model: keras.Model, kernel: WatchedKernel, before_activation: bool = False
 ) -> InputGradient:
     """Returns a function `(inputs, weights) -> the gradient of sum(weights * units) by the inputs`.
 
@@ -25,7 +25,7 @@ def input_gradient(
 
     Args:
         model: any built Keras model with one input.
-        source: the kernel whose units count.
+        kernel: the kernel whose units count.
         before_activation: whether the units' outputs are taken before their non-linearity.
 
     Raises:
@@ -33,7 +33,7 @@ def input_gradient(
     """
 
     def weighted_sum(inputs: Any, weights: Any) -> Any:
-        units = unit_outputs(source, lambda: call_model(model, inputs), before_activation)
+        units = unit_outputs(kernel, lambda: call_model(model, inputs), before_activation)
         return ops.sum(units * ops.convert_to_tensor(weights))
 
     run = backends.gradient(model, weighted_sum)

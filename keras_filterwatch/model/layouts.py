@@ -24,29 +24,29 @@ RECURRENT = (
 )
 
 
-def as_it_is(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
-    """Returns an array that has `(*spatial, channels, filters)` already."""
+def keep_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+    """Returns the array as it is: it has `(*spatial, channels, filters)` already."""
     return array
 
 
-def depthwise(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def merge_multipliers(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
     """Rearranges `(*spatial, channels, multiplier)`: each output reads one channel."""
     return array.reshape(*array.shape[:-2], 1, -1)
 
 
-def transposed(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def swap_channels_and_filters(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
     """Rearranges `(*spatial, filters, channels)`."""
     return array.swapaxes(-1, -2)
 
 
-def image_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def split_image_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
     """Rearranges `(height * width * channels, units)` where the layer reads a flattened image."""
     if image and array.ndim == 2 and array.shape[0] == math.prod(image):
         return array.reshape(*image, -1)
     return array
 
 
-def contracted(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def merge_einsum_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
     """Rearranges as the equation says: axes that the output lacks are channels, others filters.
 
     In `"abc,cde->abde"`, `c` is the channels' axis, `d` and `e` are those of the filters.
@@ -85,27 +85,29 @@ _DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 _SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 
 LAYOUTS = (
-    Layout(_SEPARABLE, "depthwise_kernel", "depthwise", depthwise, has_outputs=False),
-    Layout(_SEPARABLE, "pointwise_kernel", "conv", as_it_is),
-    Layout(_DEPTHWISE, "kernel", "depthwise", depthwise),
-    Layout(_TRANSPOSED, "kernel", "transposed", transposed),
-    Layout(_CONV, "kernel", "conv", as_it_is),
-    Layout((layers.EinsumDense,), "kernel", "dense", contracted),
-    Layout((layers.Dense,), "kernel", "dense", image_axes),
-    Layout((keras.Layer,), "kernel", "custom", as_it_is),  # the last row: all other layers
+    Layout(_SEPARABLE, "depthwise_kernel", "depthwise", merge_multipliers, has_outputs=False),
+    Layout(_SEPARABLE, "pointwise_kernel", "conv", keep_axes),
+    Layout(_DEPTHWISE, "kernel", "depthwise", merge_multipliers),
+    Layout(_TRANSPOSED, "kernel", "transposed", swap_channels_and_filters),
+    Layout(_CONV, "kernel", "conv", keep_axes),
+    Layout((layers.EinsumDense,), "kernel", "dense", merge_einsum_axes),
+    Layout((layers.Dense,), "kernel", "dense", split_image_axes),
+    Layout((keras.Layer,), "kernel", "custom", keep_axes),  # the last row: all other layers
 )
 
 
 def layouts_of(layer: keras.Layer) -> tuple[Layout, ...]:
     """Returns the rows of `LAYOUTS` for a layer: those of the first classes that it belongs to."""
     classes = next(row.classes for row in LAYOUTS if isinstance(layer, row.classes))
-    return tuple(row for row in LAYOUTS if row.classes is classes)
+    return tuple(row for row in LAYOUTS if row.classes == classes)
 
 
 def kernels_of(
     layer: keras.Layer, weights: list[keras.Variable]
 ) -> list[tuple[str, keras.Variable, Layout]]:
-    """Returns what to add to the layer's name, the variable and the layout of each of its kernels.
+    """Returns `(suffix, variable, layout)` for each kernel of a layer.
+
+    The kernel's name is the layer's name plus the suffix.
 
     Args:
         layer: a built layer.
@@ -114,7 +116,9 @@ def kernels_of(
     """
     layouts = layouts_of(layer)
     if len(layouts) > 1:
-        return [("/" + each.attribute, getattr(layer, each.attribute), each) for each in layouts]
+        return [
+            (f"/{layout.attribute}", getattr(layer, layout.attribute), layout) for layout in layouts
+        ]
     (layout,) = layouts
     attribute = getattr(layer, layout.attribute, None)
     kernels = [weight for weight in weights if weight is attribute or weight.name == "kernel"]

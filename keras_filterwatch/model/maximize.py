@@ -8,11 +8,11 @@ import numpy as np
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.model.feature_maps import filter_numbers
-from keras_filterwatch.model.find import selected_source
+from keras_filterwatch.model.find import selected_kernel
 from keras_filterwatch.model.gradients import input_gradient
-from keras_filterwatch.model.source import Source
 from keras_filterwatch.model.trace import symbolic_inputs
 from keras_filterwatch.model.unit_outputs import predicted_outputs
+from keras_filterwatch.model.watched_kernel import WatchedKernel
 
 _STEP = 0.1  # of the way from grey to white, at the pixel with the steepest gradient
 _SHIFT = 16  # the reach of the output over the largest shift
@@ -36,7 +36,7 @@ def maximize(
 
     The ascent raises the output of the filter in the centre of its feature map, before its
     non-linearity: there a filter that is off can still be woken. (The mean over the map would ask
-    a linear filter for a flat input only.) Each step follows the blurred gradient of a slightly
+    a linear filter for a flat input only.) Each step takes the blurred gradient of a slightly
     shifted image, from coarse to fine, so that no fine noise grows: jitter and the frequency
     penalty of Olah et al., Feature Visualization, Distill 2017. Pixels that the output does not
     depend on stay grey. An image shows what drives a filter, not what inputs it meets: compare
@@ -74,28 +74,28 @@ def maximize(
         raise ValueError(f"steps: at least 1 is needed; got {steps}.")
     if jitter is not None and jitter < 0:
         raise ValueError(f"jitter: pixels, 0 or more, are needed; got {jitter}.")
-    source = selected_source(model, layer)
-    numbers = filter_numbers(filters, source.shape[-1], source.name)
-    axes = (2, 3) if source.channels_first else (1, 2)
+    kernel = selected_kernel(model, layer)
+    numbers = filter_numbers(filters, kernel.shape[-1], kernel.name)
+    axes = (2, 3) if kernel.channels_first else (1, 2)
     random = np.random.default_rng(seed)
     shape = len(numbers), *_image_shape(model, size)
     images = 0.01 * random.standard_normal(shape, np.float32)  # from -1 to 1
-    weights = _centres(model, source, images, numbers)
-    gradient = input_gradient(model, source, before_activation=True)
+    weights = _centres(model, kernel, images, numbers)
+    gradient = input_gradient(model, kernel, before_activation=True)
     is_read = np.zeros(images.shape[1:], bool)
     with np.errstate(all="ignore"):  # a model that diverged has gradients that are not finite
         for step in range(steps):
             reach = _reach(is_read, axes)
             most = reach // _SHIFT if jitter is None else jitter
             shift = random.integers(-most, most + 1, 2)
-            direction = gradient(_in_range(np.roll(images, shift, axes), low, high), weights)
+            direction = gradient(_to_value_range(np.roll(images, shift, axes), low, high), weights)
             is_read |= (direction != 0).any(axis=0)
             direction = np.roll(direction, -shift, axes)
             width = reach / _BLUR * (1 - step / steps)
-            images += _STEP * _to_one(_blurred(direction, axes, width))
+            images += _STEP * _normalize(_blur(direction, axes, width))
             images /= np.maximum(1, _largest(images))
-        images = _in_range(np.where(is_read, images, 0), low, high)
-    return np.moveaxis(images, 1, -1) if source.channels_first else images
+        images = _to_value_range(np.where(is_read, images, 0), low, high)
+    return np.moveaxis(images, 1, -1) if kernel.channels_first else images
 
 
 def _image_shape(model: keras.Model, size: int) -> tuple[int, ...]:
@@ -110,9 +110,9 @@ def _image_shape(model: keras.Model, size: int) -> tuple[int, ...]:
     return tuple(size if axis is None else axis for axis in shapes[0])
 
 
-def _centres(model: keras.Model, source: Source, images: Array, numbers: list[int]) -> Array:
+def _centres(model: keras.Model, kernel: WatchedKernel, images: Array, numbers: list[int]) -> Array:
     """Returns, for each image, 1 at its filter in the centre of the feature map and else 0."""
-    shape = predicted_outputs(model, source, images[:1]).shape[1:]
+    shape = predicted_outputs(model, kernel, images[:1]).shape[1:]
     weights = np.zeros((len(images), *shape), np.float32)
     for of_image, number in zip(weights, numbers, strict=True):
         of_image[(*(size // 2 for size in of_image.shape[:-1]), number)] = 1
@@ -125,25 +125,25 @@ def _reach(is_read: Array, axes: Axes) -> int:
     return max(int(side[-1] - side[0]) + 1 if side.size else 0 for side in sides)
 
 
-def _blurred(gradient: Array, axes: Axes, width: float) -> Array:
+def _blur(gradient: Array, axes: Axes, width: float) -> Array:
     """Returns a gradient blurred by a Gaussian of this standard deviation, in pixels."""
     rows, columns = (np.fft.fftfreq(gradient.shape[axis]) for axis in axes)
-    passed = np.exp(-2 * (np.pi * width) ** 2 * (rows[:, np.newaxis] ** 2 + columns**2))
+    transfer = np.exp(-2 * (np.pi * width) ** 2 * (rows[:, np.newaxis] ** 2 + columns**2))
     if axes == (1, 2):
-        passed = passed[..., np.newaxis]
-    return np.fft.ifft2(np.fft.fft2(gradient, axes=axes) * passed, axes=axes).real
+        transfer = transfer[..., np.newaxis]
+    return np.fft.ifft2(np.fft.fft2(gradient, axes=axes) * transfer, axes=axes).real
 
 
 def _largest(images: Array) -> Array:
     return np.abs(images).max(axis=(1, 2, 3), keepdims=True)
 
 
-def _to_one(gradient: Array) -> Array:
+def _normalize(gradient: Array) -> Array:
     """Returns a gradient whose steepest pixel is 1 in each image; zero stays zero."""
     largest = _largest(gradient)
     return gradient / np.where(largest > 0, largest, 1)
 
 
-def _in_range(images: Array, low: float, high: float) -> Array:
+def _to_value_range(images: Array, low: float, high: float) -> Array:
     """Returns images from -1 to 1 as the model takes them."""
     return ((low + high) / 2 + (high - low) / 2 * images).astype(np.float32)

@@ -11,9 +11,9 @@ from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.model import backends
 from keras_filterwatch.model.selection import short
-from keras_filterwatch.model.source import Source, WatchedLayers
 from keras_filterwatch.model.trace import recording_calls
 from keras_filterwatch.model.unit_outputs import by_unit, call_model
+from keras_filterwatch.model.watched_kernel import WatchedKernel, WatchedLayers
 
 _MOST_INPUTS = 256  # that are kept of a probe
 
@@ -40,25 +40,27 @@ def take_inputs(probe: Any) -> Any:
     if isinstance(probe, tuple):
         probe = keras.utils.unpack_x_y_sample_weight(probe)[0]
     if isinstance(probe, list | dict) or _is_array(probe):
-        return _checked(keras.tree.map_structure(lambda part: np.array(part[:_MOST_INPUTS]), probe))
+        return _check_inputs(
+            keras.tree.map_structure(lambda part: np.array(part[:_MOST_INPUTS]), probe)
+        )
     if isinstance(probe, keras.utils.PyDataset):
         probe = map(probe.__getitem__, range(probe.num_batches or 1))
     if not isinstance(probe, Iterable):
         raise TypeError(
             f"probe: an array, a dataset or a generator of inputs is needed; got {short(probe)}."
         )
-    taken: list[Any] = []
+    parts: list[Any] = []
     count = 0
     for batch in probe:
         x = keras.utils.unpack_x_y_sample_weight(batch)[0] if isinstance(batch, tuple) else batch
-        taken.append(keras.tree.map_structure(backends.to_numpy, x))
-        count += len(keras.tree.flatten(taken[-1])[0])
+        parts.append(keras.tree.map_structure(backends.to_numpy, x))
+        count += len(keras.tree.flatten(parts[-1])[0])
         if count >= _MOST_INPUTS:
             break
-    if not taken:
+    if not parts:
         raise ValueError("probe: it has no inputs (a generator can be used once only).")
-    joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:_MOST_INPUTS], *taken)
-    return _checked(joined)
+    joined = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays)[:_MOST_INPUTS], *parts)
+    return _check_inputs(joined)
 
 
 def batches(inputs: Any) -> Iterator[Any]:
@@ -81,11 +83,11 @@ class Probe:
 
     def __init__(self, model: keras.Model, watched: WatchedLayers, inputs: Any) -> None:
         self._inputs = inputs
-        self._sources = {source.name: source for source in watched.sources if source.output_sites}
-        self._at_site: dict[tuple[int, int], list[Source]] = {}
-        for source in self._sources.values():
-            for site in source.output_sites:
-                self._at_site.setdefault((id(site.layer), site.number), []).append(source)
+        self._kernels = {kernel.name: kernel for kernel in watched.kernels if kernel.output_sites}
+        self._at_site: dict[tuple[int, int], list[WatchedKernel]] = {}
+        for kernel in self._kernels.values():
+            for site in kernel.output_sites:
+                self._at_site.setdefault((id(site.layer), site.number), []).append(kernel)
         self._run = backends.compiled(
             model, lambda batch: self._sums(lambda: call_model(model, batch))
         )
@@ -97,13 +99,15 @@ class Probe:
             Exception: whatever the model raises for these inputs.
         """
         totals: Sums = {}
-        results = [self._run(batch) for batch in batches(self._inputs)]  # queued, then waited for
+        results = [
+            self._run(batch) for batch in batches(self._inputs)
+        ]  # the backend may compute them in parallel
         for result in results:
             for name, sums in result.items():
                 arrays = [np.asarray(backends.to_numpy(each), np.float64) for each in sums]
-                totals[name] = _added(totals.get(name), arrays)
+                totals[name] = _add(totals.get(name), arrays)
         return {
-            name: Outputs(int(count), zeros, total, squares, _bounds(self._sources[name]), *outward)
+            name: Outputs(int(count), zeros, total, squares, _bounds(self._kernels[name]), *outward)
             for name, (count, zeros, total, squares, *outward) in totals.items()
         }
 
@@ -115,17 +119,17 @@ class Probe:
         def record(layer: keras.Layer, _: Any, outputs: Any) -> None:
             number = numbers.get(id(layer), 0)
             numbers[id(layer)] = number + 1
-            for source in self._at_site.get((id(layer), number), ()):
-                units = by_unit(keras.tree.flatten(outputs)[0], source)
+            for kernel in self._at_site.get((id(layer), number), ()):
+                units = by_unit(keras.tree.flatten(outputs)[0], kernel)
                 for part in [] if units is None else backends.split(units):
-                    sums[source.name] = _added(sums.get(source.name), _sums_of(part, source))
+                    sums[kernel.name] = _add(sums.get(kernel.name), _sums_of(part, kernel))
 
         with recording_calls(record):
             call()
         return sums
 
 
-def _sums_of(units: Any, source: Source) -> list[Any]:
+def _sums_of(units: Any, kernel: WatchedKernel) -> list[Any]:
     """Returns the sums that `Outputs` is made of, in its order."""
     axes = tuple(range(len(units.shape) - 1))
     sums = [
@@ -134,26 +138,26 @@ def _sums_of(units: Any, source: Source) -> list[Any]:
         ops.sum(units, axis=axes),
         ops.sum(ops.square(units), axis=axes),
     ]
-    bounds = _bounds(source)
+    bounds = _bounds(kernel)
     if bounds:
         middle, half = (bounds[0] + bounds[1]) / 2, (bounds[1] - bounds[0]) / 2
         sums.append(ops.sum(ops.abs(units - middle), axis=axes) / half)
     return sums
 
 
-def _added(old: list[Any] | None, new: list[Any]) -> list[Any]:
+def _add(old: list[Any] | None, new: list[Any]) -> list[Any]:
     return new if old is None else [a + b for a, b in zip(old, new, strict=True)]
 
 
-def _bounds(source: Source) -> tuple[float, float] | None:
-    return source.output_sites[0].bounds
+def _bounds(kernel: WatchedKernel) -> tuple[float, float] | None:
+    return kernel.output_sites[0].bounds
 
 
 def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "__getitem__")
 
 
-def _checked(inputs: Any) -> Any:
+def _check_inputs(inputs: Any) -> Any:
     parts: list[Array] = keras.tree.flatten(inputs)
     sizes = {len(part) for part in parts}
     if len(sizes) != 1 or sizes == {0}:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.model.find import selected_source
+from keras_filterwatch.model.find import selected_kernel
 from keras_filterwatch.model.gradients import InputGradient, input_gradient
 from keras_filterwatch.model.unit_outputs import predicted_outputs
 
@@ -37,10 +37,10 @@ def receptive_fields(
     """
     places = list(places)
     images = keras.tree.flatten(images)[0]
-    source = selected_source(model, layer)
-    shape = predicted_outputs(model, source, images[:1]).shape[1:]
-    gradient = input_gradient(model, source, before_activation=True)
-    image_axes = (2, 3) if source.channels_first else (1, 2)
+    kernel = selected_kernel(model, layer)
+    shape = predicted_outputs(model, kernel, images[:1]).shape[1:]
+    gradient = input_gradient(model, kernel, before_activation=True)
+    image_axes = (2, 3) if kernel.channels_first else (1, 2)
     rows, columns = (
         {
             line: _field(gradient, images, shape, axis, line, image_axes[axis])

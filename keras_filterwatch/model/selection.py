@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_filterwatch.model.source import Source
+from keras_filterwatch.model.watched_kernel import Note, WatchedKernel
 from keras_filterwatch.model.weights import all_weights
 from keras_filterwatch.text import listed, printable, suggestion
 
@@ -76,54 +76,69 @@ class Selection(NamedTuple):
 
     Attributes:
         names: the kernels' names.
-        problems: a sentence for each part of the choice that selects none.
+        problems: a note for each part of the choice that selects none.
     """
 
     names: set[str]
-    problems: tuple[str, ...]
+    problems: tuple[Note, ...]
 
 
-def select(sources: Sequence[Source], skipped: Mapping[str, str], layers: Any) -> Selection:
+def select(
+    kernels: Sequence[WatchedKernel],
+    skipped: Mapping[str, str],
+    layers: Any,
+    argument: str = "layers",
+) -> Selection:
     """Selects the kernels of a model that a choice of layers asks for.
 
     Args:
-        sources: all kernels of the model.
+        kernels: all kernels of the model.
         skipped: layer name -> why it cannot be watched.
-        layers: as `parse_layers` takes it.
+        layers, argument: as `parse_layers` takes them.
     """
-    names: set[str] = set()
+    choices = parse_layers(layers, argument)
+    names_by_choice = [_matching_names(kernels, choice) for choice in choices]
+    selected = set().union(*names_by_choice)
+    all_names = [kernel.name for kernel in kernels]
+    consequence = _consequence([name for name in all_names if name in selected])
     problems = []
-    for choice in parse_layers(layers):
-        matching = _matching(sources, choice)
-        names.update(matching)
-        if not matching:
-            problems.append(_problem(choice, [source.name for source in sources], skipped))
-    return Selection(names, tuple(problems))
+    for choice, names in zip(choices, names_by_choice, strict=True):
+        if not names:
+            what, reason = _problem(choice, all_names, skipped)
+            problems.append(Note(f"{argument}: {what}", consequence, reason))
+    return Selection(selected, tuple(problems))
 
 
-def _matching(sources: Sequence[Source], choice: Any) -> list[str]:
+def _matching_names(kernels: Sequence[WatchedKernel], choice: Any) -> list[str]:
     """Returns the names of the kernels that one name, pattern, layer or function selects."""
     if isinstance(choice, keras.Layer):
         inside = {id(weight) for weight in all_weights(choice)}
-        return [source.name for source in sources if id(source.variable) in inside]
+        return [kernel.name for kernel in kernels if id(kernel.variable) in inside]
     if not isinstance(choice, str):
-        return [source.name for source in sources if choice(source.layer)]
+        return [kernel.name for kernel in kernels if choice(kernel.layer)]
     is_pattern = any(mark in choice for mark in "*?[")
     return [
-        source.name
-        for source in sources
-        if choice in (source.name, source.layer.name)
-        or source.name.startswith(choice + "/")
-        or (is_pattern and fnmatchcase(source.name, choice))
-        or (is_pattern and fnmatchcase(source.layer.name, choice))
+        kernel.name
+        for kernel in kernels
+        if choice in (kernel.name, kernel.layer.name)
+        or kernel.name.startswith(choice + "/")
+        or (is_pattern and fnmatchcase(kernel.name, choice))
+        or (is_pattern and fnmatchcase(kernel.layer.name, choice))
     ]
 
 
-def _problem(choice: Any, names: list[str], skipped: Mapping[str, str]) -> str:
+def _problem(choice: Any, names: list[str], skipped: Mapping[str, str]) -> tuple[str, str]:
+    """Returns what is wrong with a choice that selects no kernel, and the reason if it is known."""
     if isinstance(choice, str):
         if choice in skipped:
-            return f"{choice!r} cannot be watched: {skipped[choice]}."
-        return f"no kernel is called {short(choice)}; {suggestion(choice, names)}."
+            return f"{choice!r} cannot be watched", skipped[choice]
+        return f"no kernel is called {short(choice)}; {suggestion(choice, names)}", ""
     what = f"layer {choice.name!r}" if isinstance(choice, keras.Layer) else short(choice)
     there_are = f"there are {listed(names)}" if names else "there are none"
-    return f"{what} matches no kernel of this model; {there_are}."
+    return f"{what} matches no kernel of this model; {there_are}", ""
+
+
+def _consequence(names: list[str]) -> str:
+    if not names:
+        return "Nothing is watched"
+    return f"Only {listed(names)} {'is' if len(names) == 1 else 'are'} watched"

@@ -95,7 +95,8 @@ class Flow:
                 self._readers.setdefault(id(tensor), []).append(call)
             inputs_of_call = {id(tensor) for tensor in call.inputs}
             for tensor in call.outputs:
-                if id(tensor) not in inputs_of_call:  # what a layer only hands on, it did not make
+                # an input that a layer returns unchanged was made by another one
+                if id(tensor) not in inputs_of_call:
                     self._makers.setdefault(id(tensor), call)
 
     def batch_norms(self, layer: keras.Layer) -> list[layers.BatchNormalization]:
@@ -130,14 +131,14 @@ class Flow:
     def _output_site(self, call: Call) -> OutputSite:
         site, visited = call, {id(call)}
         while _activation(site.layer) in (None, keras.activations.linear):
-            # a layer that only hands its input on reads what it returns
-            following = (
+            # a layer that returns its input unchanged reads its own output
+            next_calls = (
                 reader
                 for reader in self._readers.get(id(site.outputs[0]), ())
                 if isinstance(innermost(reader.layer), _BEFORE_ACTIVATION)
                 and id(reader) not in visited
             )
-            next_call = next(following, None)
+            next_call = next(next_calls, None)
             if next_call is None:
                 site = call
                 break
@@ -177,7 +178,7 @@ class Flow:
 
 
 def trace(model: keras.Layer) -> Flow:
-    """Follows a forward pass of a built model.
+    """Returns the flow of data through a built model: records a forward pass.
 
     Raises:
         Exception: whatever the model raises when it is called with inputs that are only known by

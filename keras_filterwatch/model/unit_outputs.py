@@ -10,15 +10,17 @@ from keras import ops
 
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.model.backends import to_numpy
-from keras_filterwatch.model.source import Source
 from keras_filterwatch.model.trace import innermost, recording_calls, symbolic_inputs
+from keras_filterwatch.model.watched_kernel import WatchedKernel
 
 
-def unit_outputs(source: Source, call: Callable[[], Any], before_activation: bool = False) -> Any:
+def unit_outputs(
+    kernel: WatchedKernel, call: Callable[[], Any], before_activation: bool = False
+) -> Any:
     """Returns what the units of a layer return while the model is called.
 
     Args:
-        source: the kernel, with a site where its outputs can be recorded. Of a layer that is used
+        kernel: the kernel, with a site where its outputs can be recorded. Of a layer that is used
             several times, its first use counts.
         call: calls the model.
         before_activation: whether to return what goes into the units' non-linearity instead,
@@ -30,8 +32,8 @@ def unit_outputs(source: Source, call: Callable[[], Any], before_activation: boo
     Raises:
         ValueError: the outputs are not one number per unit and position.
     """
-    site = source.output_sites[0]
-    is_own = innermost(site.layer) is source.layer
+    site = kernel.output_sites[0]
+    is_own = innermost(site.layer) is kernel.layer
     after: list[Any] = []
     before: list[Any] = []
 
@@ -47,18 +49,18 @@ def unit_outputs(source: Source, call: Callable[[], Any], before_activation: boo
     # a layer without a non-linearity of its own has nothing before it
     tensors = before if before_activation and len(before) == len(after) else after
     outputs = tensors[site.number]
-    units = by_unit(outputs, source)
+    units = by_unit(outputs, kernel)
     if units is None or units.shape[0] != outputs.shape[0]:
         raise ValueError(
-            f"{source.name!r} returns {tuple(outputs.shape)}: there is no last axis with its "
-            f"{source.shape[-1]} units. Choose another layer."
+            f"{kernel.name!r} returns {tuple(outputs.shape)}: there is no last axis with its "
+            f"{kernel.shape[-1]} units. Choose another layer."
         )
     return units
 
 
-def predicted_outputs(model: keras.Model, source: Source, inputs: Any) -> Array:
+def predicted_outputs(model: keras.Model, kernel: WatchedKernel, inputs: Any) -> Array:
     """Returns the outputs of a layer's units for one batch, `(inputs, *positions, units)`."""
-    return to_numpy(unit_outputs(source, lambda: call_model(model, inputs)))
+    return to_numpy(unit_outputs(kernel, lambda: call_model(model, inputs)))
 
 
 def call_model(model: keras.Model, inputs: Any) -> Any:
@@ -78,13 +80,13 @@ def call_model(model: keras.Model, inputs: Any) -> Any:
     return model(inputs, training=False)
 
 
-def by_unit(outputs: Any, source: Source) -> Any:
+def by_unit(outputs: Any, kernel: WatchedKernel) -> Any:
     """Returns outputs as `(inputs, *positions, units)` in float32.
 
     None if they are not those of the kernel's filters.
     """
-    units = source.shape[-1]
-    if source.channels_first and len(outputs.shape) > 2:
+    units = kernel.shape[-1]
+    if kernel.channels_first and len(outputs.shape) > 2:
         outputs = ops.moveaxis(outputs, 1, -1)
     axes = range(1, len(outputs.shape))
     if not axes or outputs.shape[-1] != units:  # such as heads x size

@@ -10,14 +10,16 @@ from typing import Any
 from keras_filterwatch.alarms import Rule, rule_name
 from keras_filterwatch.draw.catalogue import DEFAULT_PICTURES, PICTURES
 from keras_filterwatch.metrics import DESCRIPTIONS
-from keras_filterwatch.rules import default_rules
+from keras_filterwatch.rules import RULES
 from keras_filterwatch.scoring import UserMetric
-from keras_filterwatch.text import listed, suggestion
+from keras_filterwatch.text import suggestion
 from keras_filterwatch.writers import Writer
 
 
 def local_directory(log_dir: str | os.PathLike[str]) -> Path:
     """Returns a directory that events can be written below; nothing is made yet."""
+    if not isinstance(log_dir, str | os.PathLike):
+        raise TypeError(f"log_dir: a path is needed; got {reprlib.repr(log_dir)}.")
     if "://" in os.fspath(log_dir):
         raise ValueError(
             f"log_dir {log_dir!r} is not on this machine: log to a local directory, and copy "
@@ -27,7 +29,10 @@ def local_directory(log_dir: str | os.PathLike[str]) -> Path:
     target = log_dir / "filterwatch"
     existing = next(path for path in (target, *target.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise ValueError(f"log_dir {str(log_dir)!r}: {existing} is a file, a directory is needed.")
+        raise ValueError(
+            f"log_dir {str(log_dir)!r}: {existing} is a file, a directory is needed. Choose "
+            "another log_dir, or move the file."
+        )
     if not os.access(existing, os.W_OK):
         raise ValueError(f"log_dir {str(log_dir)!r}: no permission to write in {existing}.")
     return log_dir
@@ -74,24 +79,28 @@ def user_metrics(metrics: Mapping[str, UserMetric]) -> dict[str, UserMetric]:
     unnamed = [name for name in metrics if not isinstance(name, str) or not name]
     if unnamed:
         raise TypeError(f"metrics: names are needed; got {reprlib.repr(unnamed)}.")
-    taken = sorted(name for name in metrics if name.removesuffix("_per_filter") in DESCRIPTIONS)
-    if taken:
-        raise ValueError(f"metrics: {taken} are scores already; choose other names.")
-    taken = sorted(set(metrics) & set(PICTURES))
-    if taken:
-        raise ValueError(f"metrics: {taken} are pictures already; choose other names.")
+    for reserved, kind in ((DESCRIPTIONS, "scores"), (PICTURES, "pictures")):
+        clashes = sorted(name for name in metrics if name.removesuffix("_per_filter") in reserved)
+        if clashes:
+            raise ValueError(f"metrics: {clashes} are {kind} already; choose other names.")
     return dict(metrics)
 
 
 def functions(argument: str, values: Iterable[Any]) -> list[Any]:
     """Returns functions as a list."""
-    if not isinstance(values, Iterable):
+    if callable(values) and not isinstance(values, Iterable):
+        name = rule_name(values)
+        raise TypeError(f"{argument}: a list is needed; got the function {name!r}. Write [{name}].")
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{argument}: a list of functions is needed; got {reprlib.repr(values)}.")
-    several = list(values)
-    for value in several:
+    result = list(values)
+    for value in result:
         if not callable(value):
-            raise TypeError(f"{argument}: {reprlib.repr(value)} is not a function.")
-    return several
+            raise TypeError(
+                f"{argument}: {reprlib.repr(value)} is not a function. Pass the function itself, "
+                "such as fw.rules.noisy."
+            )
+    return result
 
 
 def user_writers(writers: Iterable[Writer]) -> list[Writer]:
@@ -100,15 +109,15 @@ def user_writers(writers: Iterable[Writer]) -> list[Writer]:
         raise TypeError(
             f"writers: a list of writers is needed; got {reprlib.repr(writers)}. Put it in []."
         )
-    several = list(writers)
-    for writer in several:
+    result = list(writers)
+    for writer in result:
         methods = [name for name in ("write", "close") if callable(getattr(writer, name, None))]
         if len(methods) < 2 or isinstance(writer, type):
             raise TypeError(
                 f"writers: {reprlib.repr(writer)} is no writer: an object with the methods "
                 "write(report) and close() is needed."
             )
-    return several
+    return result
 
 
 def rules_to_stop_on(stop_on: str | Iterable[str], rules: list[Rule]) -> tuple[str, ...]:
@@ -116,12 +125,17 @@ def rules_to_stop_on(stop_on: str | Iterable[str], rules: list[Rule]) -> tuple[s
     if not isinstance(stop_on, Iterable):
         raise TypeError(f"stop_on: names of rules are needed; got {reprlib.repr(stop_on)}.")
     names = (stop_on,) if isinstance(stop_on, str) else tuple(stop_on)
-    known = [rule_name(rule) for rule in rules]
-    ours = {rule_name(rule) for rule in default_rules()}
-    for name in names:
-        # rules of the user's own may raise alarms under any name
-        if name not in known and set(known) <= ours:
-            raise ValueError(
-                f"stop_on: no rule is called {reprlib.repr(name)}; there are {listed(known)}."
-            )
+    unknown = unknown_rules(names, rules)
+    # rules of the user's own may raise alarms under any name
+    if unknown and {rule_name(rule) for rule in rules} <= set(RULES):
+        raise ValueError(
+            f"stop_on: no rule is called {reprlib.repr(unknown[0])}; "
+            f"{suggestion(str(unknown[0])[:99], map(rule_name, rules))}."
+        )
     return names
+
+
+def unknown_rules(names: Iterable[str], rules: Iterable[Rule]) -> list[str]:
+    """Returns those of the names that no rule has."""
+    known = {rule_name(rule) for rule in rules}
+    return [name for name in names if name not in known]

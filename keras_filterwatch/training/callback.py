@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -134,13 +135,14 @@ class FilterWatch(keras.callbacks.Callback):
         self._start()
         if was_watching:
             self._notices.say(
-                f"{reason} than FilterWatch watched before: its record starts at step 0 again."
+                f"{reason} than FilterWatch watched before: history and alarms start again at "
+                "step 0."
             )
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the arguments and the results so far, without what belongs to a training."""
-        live = ("_model", "_notices", "_clock", "_recorder", "_observer")
-        state = {name: value for name, value in vars(self).items() if name not in live}
+        of_training = ("_model", "_notices", "_clock", "_recorder", "_observer")
+        state = {name: value for name, value in vars(self).items() if name not in of_training}
         return state | {"_copied": (self._record, self.problems)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -201,7 +203,7 @@ class FilterWatch(keras.callbacks.Callback):
 
     def set_model(self, model: keras.Model) -> None:
         """Starts anew if this is another model than before."""
-        with self._guard("the model could not be taken over", "Nothing is watched"):
+        with self._notices.guard("the model could not be taken over", "Nothing is watched"):
             if self._model is not None and model is not self._model:
                 self._start_anew("This is another model")
         super().set_model(model)
@@ -209,37 +211,43 @@ class FilterWatch(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Finds the kernels, unless the model has none before its first batch."""
         self._fit_begins = True
-        with self._guard("the kernels could not be found", "Nothing is watched"):
+        with self._notices.guard("the kernels could not be found", "Nothing is watched"):
             self._waits_for_weights = not backends.has_weights(self.model)
             if not self._waits_for_weights and not self._observer.watch(self.model):
                 self._start_anew("The layers are others")
                 self._fit_begins = True
                 self._observer.watch(self.model)
+            for name in arguments.unknown_rules(self.stop_on, self.rules):
+                self._notices.say(
+                    f"FilterWatch: stop_on: no rule is called {name!r}. It ends training only if "
+                    "a rule of yours raises an alarm of that name."
+                )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes the initial state."""
-        with self._guard("the first step could not be taken", "The step is missing"):
-            steps = self._batches_per_epoch
+        with self._guard_step():
+            batches = self._batches_per_epoch
             if self._fit_begins:
                 self._fit_begins = False
                 is_first = self._observer.last is None
-                self._clock.fit_begins(epoch, steps, is_first)
+                self._clock.fit_begins(epoch, batches, is_first)
                 if is_first and not self._waits_for_weights:
                     self._take_step()
-            self._clock.epoch_begins(steps)
+            self._clock.epoch_begins(batches)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes a step every `freq` batches, and the first step of a model that is built late."""
         super().on_train_batch_end(batch, logs)
         if not (self._batches_between or self._waits_for_weights):
             return
-        with self._guard("a step could not be taken", "The step is missing"):
+        with self._guard_step():
             if self._waits_for_weights:
                 self._waits_for_weights = False
                 self._observer.watch(self.model)
                 if self._take_step():
                     self._notices.warn_once(
-                        "the model had no weights before its first batch", "Step 0 is after it"
+                        "the model had no weights before its first batch",
+                        "The first step shows the model after that batch",
                     )
             if self._clock.batch_ends(batch):
                 self._take_step()
@@ -252,10 +260,11 @@ class FilterWatch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes a step, and lets the callbacks after this one know its noise and dead filters."""
         scores = None
-        with self._guard("a step could not be taken", "The step is missing"):
+        with self._guard_step():
             self._clock.epoch_ends(epoch)
+        with self._guard_step():
             scores = self._take_step(logs)
-        with self._guard("the logs could not be completed", "`filter_noise` is missing"):
+        with self._notices.guard("the logs could not be completed", "`filter_noise` is missing"):
             if logs is not None and self._observer.last:
                 logs["dead_filters"] = scores.dead_filters if scores else math.nan
                 if self._observer.has_noise_score:
@@ -263,21 +272,24 @@ class FilterWatch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Says what is probably wrong, and closes the writers; another fit opens them again."""
-        with self._guard("the training's end could not be processed", "The diagnosis is missing"):
+        with self._notices.guard(
+            "the training's end could not be processed", "The diagnosis is missing"
+        ):
             if self.alarms:
                 self._notices.say(f"FilterWatch diagnosis: {printable(self.diagnosis)}")
             self._recorder.close()
 
-    def _guard(self, what: str, consequence: str) -> Any:
-        return self._notices.guard(what, consequence)
+    def _guard_step(self) -> AbstractContextManager[None]:
+        """Guards what a hook does about a step."""
+        what = "a step could not be taken"
+        return self._notices.guard(what, "The step is missing", step=self._clock.step)
 
     def _take_step(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
         """Takes a step, and ends training if an alarm of it is in `stop_on`."""
         scores = self._observer.take_step(self.model, logs)
         if scores and self.stop_on and not self.model.stop_training:
             # only here training waits for alarms
-            names = sorted(self._recorder.record.active & set(self.stop_on))
-            self.model.stop_training = bool(names) or self.model.stop_training
-            for name in names:
+            for name in sorted(self._recorder.record.active & set(self.stop_on)):
+                self.model.stop_training = True
                 self._notices.say(f"FilterWatch ends training: {name!r} is in stop_on.")
         return scores

@@ -37,7 +37,7 @@ class Clock:
 
     @property
     def unit(self) -> str:
-        """What a step is."""
+        """What the steps count: `"epoch"`, or `"step"` where they count batches."""
         return "step" if self.batches_between else "epoch"
 
     def fit_begins(self, epoch: int, batches_per_epoch: int | None, is_first: bool) -> None:

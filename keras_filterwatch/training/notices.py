@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from keras_filterwatch.text import printable
+from keras_filterwatch.text import described, printable
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,9 @@ class Problem:
     Attributes:
         what: what went wrong, as the start of a sentence.
         consequence: what that costs.
-        reason: the error, such as `"OSError: no space left on device"`; `""` without one.
-        step: the step at which it happened first; None before the first one.
+        reason: the error, such as `"OSError: no space left on device"`, in one short line;
+            `""` without one.
+        step: the step at which it happened first; None if it belongs to no step.
         count: how often it happened.
 
     Example:
@@ -33,22 +34,14 @@ continues.
     count: int = 1
 
     def __str__(self) -> str:
-        reason = f" ({printable(self.reason)})" if self.reason else ""
-        return (
-            f"FilterWatch: {printable(self.what)}{reason}. {printable(self.consequence)}; "
-            "training continues."
-        )
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"FilterWatch: {self.what}{reason}. {self.consequence}; training continues."
 
 
 class Notices:
-    """Prints messages and records problems. None of its methods raises an `Exception`.
-
-    Attributes:
-        step: the step that problems are recorded with.
-    """
+    """Prints messages and records problems. None of its methods raises an `Exception`."""
 
     def __init__(self) -> None:
-        self.step: int | None = None
         self._problems: dict[str, Problem] = {}
 
     @property
@@ -57,36 +50,51 @@ class Notices:
         return list(self._problems.values())
 
     @contextmanager
-    def guard(self, what: str, consequence: str, where: str = "") -> Iterator[None]:
+    def guard(
+        self, what: str, consequence: str, where: str = "", step: int | None = None
+    ) -> Iterator[None]:
         """Runs a block whose failure is recorded as a problem, and goes no further.
 
         KeyboardInterrupt and SystemExit pass.
 
         Args:
-            what, consequence: as `Problem` has them.
+            what, consequence, step: as `Problem` has them.
             where: what the block was about, such as `"layer 'conv'"`.
         """
         try:
             yield
         except Exception as error:
-            self.failed(error, what, consequence, where)
+            self.failed(error, what, consequence, where, step)
 
-    def failed(self, error: BaseException, what: str, consequence: str, where: str = "") -> None:
+    def failed(
+        self,
+        error: BaseException,
+        what: str,
+        consequence: str,
+        where: str = "",
+        step: int | None = None,
+    ) -> None:
         """Records an error as a problem."""
-        reason = f"{type(error).__name__}: {_text_of(error)}"
-        self.warn_once(what, consequence, f"{where}: {reason}" if where else reason)
+        reason = described(error)
+        self.warn_once(what, consequence, f"{where}: {reason}" if where else reason, step)
 
-    def warn_once(self, what: str, consequence: str, reason: str = "") -> None:
+    def warn_once(
+        self, what: str, consequence: str, reason: str = "", step: int | None = None
+    ) -> None:
         """Records a problem; the first of its kind is also a warning."""
+        what = printable(what)
         known = self._problems.get(what)
         if known:
             self._problems[what] = replace(known, count=known.count + 1)
             return
-        problem = Problem(what, consequence, reason, self.step)
+        problem = Problem(what, printable(consequence), printable(reason), step)
         self._problems[what] = problem
         try:
-            warnings.warn(str(problem), stacklevel=2)
-        except Exception:  # a warning filter makes an error of it: the record has to do
+            # without a registry, Python would drop the same warning of a second FilterWatch
+            warnings.warn_explicit(
+                str(problem), UserWarning, "FilterWatch", 1, module="keras_filterwatch", registry={}
+            )
+        except Exception:  # a warning filter makes an error of it: the entry has to do
             self.say(str(problem))
 
     def say(self, message: str) -> None:
@@ -98,19 +106,6 @@ class Notices:
                 encoding = sys.stdout.encoding or "ascii"
                 print(message.encode(encoding, "backslashreplace").decode(encoding))
         except Exception as error:
-            self._problems.setdefault(
-                "a message could not be printed",
-                Problem(
-                    "a message could not be printed",
-                    "Some messages are missing",
-                    f"{type(error).__name__}: {error}",
-                    self.step,
-                ),
-            )
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # an error of the user's own class may fail here too
-        return "its message cannot be read"
+            what = "a message could not be printed"
+            problem = Problem(what, "Some messages are missing", described(error))
+            self._problems.setdefault(what, problem)

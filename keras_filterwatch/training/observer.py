@@ -14,10 +14,10 @@ from keras_filterwatch.kernels import Array, Snapshot
 from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.model import backends, find
 from keras_filterwatch.model.probe import Probe
-from keras_filterwatch.model.source import WatchedLayers
+from keras_filterwatch.model.watched_kernel import WatchedLayers
 from keras_filterwatch.scores import Scores, skipped_lines
 from keras_filterwatch.scoring import quick_scores
-from keras_filterwatch.text import listed, printable
+from keras_filterwatch.text import printable
 from keras_filterwatch.training.clock import Clock
 from keras_filterwatch.training.notices import Notices
 from keras_filterwatch.training.recorder import Recorder
@@ -78,28 +78,23 @@ class Observer:
     def _announce(self, model: keras.Model) -> None:
         """Says what is watched and drawn, what is not, and what is wrong with the choice."""
         assert self._watched is not None
-        names = [source.name for source in self._watched.sources]
-        windows = [source.name for source in self._watched.sources if source.has_window]
+        names = [kernel.name for kernel in self._watched.kernels]
+        windows = [kernel.name for kernel in self._watched.kernels if kernel.has_window]
         catalogue = PictureCatalogue(
             self._pictures, windows, draw_all=self._layers is not None, step_unit=self._clock.unit
         )
         self._recorder.catalogue = catalogue
-        drawn = ", ".join(map(printable, catalogue.layers))
-        plural = "s" * (len(names) != 1)
-        pictures = f", draws {drawn}" if drawn else ""
-        self._notices.say(f"FilterWatch watches {len(names)} kernel{plural}{pictures}.")
+        for note in (*self._watched.problems, *self._watched.notes):
+            self._notices.warn_once(*note)
+        kernels = "1 kernel" if len(names) == 1 else f"{len(names)} kernels"
+        drawn_layers = ", ".join(map(printable, catalogue.layers))
+        pictures = f", draws {drawn_layers}" if drawn_layers else ""
+        self._notices.say(f"FilterWatch watches {kernels}{pictures}.")
         for line in skipped_lines(self._watched.skipped):
             self._notices.say(line)
-        for problem in self._watched.problems:
-            self._notices.warn_once(
-                problem.rstrip("."),
-                f"Watched are {listed(names)}" if names else "Nothing is watched",
-            )
-        for note in self._watched.notes:
-            self._notices.warn_once(*note)
         if not names and not self._watched.problems:
             self._notices.warn_once(f"model {model.name!r} has no kernels", "Nothing is watched")
-        elif names and not windows:
+        elif names and not windows and self._layers is None:
             self._notices.say(
                 "No kernel has a window larger than 1, so there are no pictures, noise scores and "
                 "`filter_noise`. A Dense layer that reads images has a window where a Flatten "
@@ -116,7 +111,7 @@ class Observer:
         Returns:
             The quick scores; None if nothing is watched.
         """
-        if self._watched is None or not self._watched.sources:
+        if self._watched is None or not self._watched.kernels:
             return None
         with self._lock:
             return self._take_step(self._watched, model, logs)
@@ -135,7 +130,8 @@ class Observer:
             return self.last
         self._clock.snapshot_taken()
         snapshot = watched.read(step)
-        quick = quick_scores(snapshot, self._previous, epoch, self._outputs(model), numbers)
+        outputs = self._outputs(model, step)
+        quick = quick_scores(snapshot, self._previous, epoch, outputs, numbers)
         self.has_noise_score = self.has_noise_score or not math.isnan(quick.filter_noise)
         pictures = self._pictures_of_outputs(watched, snapshot, model)
         self._previous = snapshot.copied(self._buffers)
@@ -149,19 +145,21 @@ class Observer:
         self, watched: WatchedLayers, snapshot: Snapshot, model: keras.Model
     ) -> Pictures:
         """Draws the pictures that need the model as it is now, of layers with outputs."""
-        names = {source.name for source in watched.sources if source.output_sites}
+        names = {kernel.name for kernel in watched.kernels if kernel.output_sites}
         kernels = tuple(kernel for kernel in snapshot.kernels if kernel.name in names)
         drawings = self._recorder.catalogue.of_outputs(
             replace(snapshot, kernels=kernels), model, self._probe_inputs
         )
-        return self._recorder.pictures(drawings)
+        return self._recorder.pictures(drawings, snapshot.step)
 
-    def _outputs(self, model: keras.Model) -> Mapping[str, Outputs] | None:
+    def _outputs(self, model: keras.Model, step: int) -> Mapping[str, Outputs] | None:
         """Returns what the units do for the probe's inputs; None without a probe."""
         if self._probe_inputs is not None and self._watched:
             with self._notices.guard(
                 "the probe's inputs could not be sent through the model",
-                "The scores of the units' activity are missing",
+                "The scores of the units' activity are missing; give inputs as model.predict takes "
+                "them",
+                step=step,
             ):
                 if self._probe is None:
                     self._probe = Probe(model, self._watched, self._probe_inputs)

@@ -11,8 +11,8 @@ from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.report import Report
 from keras_filterwatch.scores import Scores
-from keras_filterwatch.scoring import UserMetric, full_scores
-from keras_filterwatch.text import printable
+from keras_filterwatch.scoring import ScoringFailure, UserMetric, full_scores
+from keras_filterwatch.text import listed, printable
 from keras_filterwatch.training.notices import Notices
 from keras_filterwatch.training.retention import with_step
 from keras_filterwatch.training.worker import Worker
@@ -100,7 +100,7 @@ class Recorder:
             ):
                 writer.close()
 
-    def pictures(self, drawings: Iterable[Drawing]) -> Pictures:
+    def pictures(self, drawings: Iterable[Drawing], step: int) -> Pictures:
         """Draws what can be drawn."""
         pictures = {}
         for name, layer, draw in drawings:
@@ -108,23 +108,17 @@ class Recorder:
                 f"the picture {name!r} could not be drawn",
                 "The picture is missing",
                 where=f"layer {layer!r}",
+                step=step,
             ):
                 pictures[name, layer] = draw()
         return pictures
 
     def _add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
-        self._notices.step = quick.step
         scores, failures = full_scores(quick, snapshot, first, self._metrics)
-        for failure in failures:
-            self._notices.failed(
-                failure.error,
-                f"metric {failure.metric!r} failed",
-                "The score is missing where it fails",
-                where=f"kernel {failure.kernel!r}",
-            )
+        self._report_failures(failures, scores.step)
         self._judge(with_step(self._record.history, scores))
         drawings = self.catalogue.of_kernels(snapshot, scores)
-        self._write({**pictures, **self.pictures(drawings)})
+        self._write({**pictures, **self.pictures(drawings, scores.step)})
 
     def _amend(self, quick: Scores) -> None:
         history = self._record.history
@@ -133,11 +127,28 @@ class Recorder:
             self._judge(History([*history[:-1], last]))
             self._write({})
 
+    def _report_failures(self, failures: Iterable[ScoringFailure], step: int) -> None:
+        """Records one problem for each metric that failed, with the kernels on which it did."""
+        by_metric: dict[str, list[ScoringFailure]] = {}
+        for failure in failures:
+            by_metric.setdefault(failure.metric, []).append(failure)
+        for metric, several in by_metric.items():
+            self._notices.failed(
+                several[0].error,
+                f"metric {metric!r} failed",
+                "The score is missing where it fails",
+                where=f"kernel {listed(failure.kernel for failure in several)}",
+                step=step,
+            )
+
     def _judge(self, history: History) -> None:
         judgement = follow(self._rules, history, self._record.alarms)
         for failure in judgement.failures:
             self._notices.warn_once(
-                f"rule {failure.rule!r} {failure.what}", "The rule is skipped", failure.reason
+                f"rule {failure.rule!r} {failure.what}",
+                "The rule is skipped at each step where it fails",
+                failure.reason,
+                history[-1].step,
             )
         for alarm in judgement.new:
             rule, message = printable(alarm.rule), printable(alarm.message)
@@ -149,7 +160,9 @@ class Recorder:
         report = Report(record.history[-1], pictures, record.alarms, self.diagnosis(record))
         for writer in self._writers:
             with self._notices.guard(
-                f"{_name(writer)} could not write a step", "The step is missing there"
+                f"{_name(writer)} could not write a step",
+                "The step is missing there",
+                step=report.scores.step,
             ):
                 writer.write(report)
 

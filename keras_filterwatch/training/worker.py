@@ -2,11 +2,12 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from weakref import WeakSet
 
-FORK_WAIT = 5.0  # seconds that a fork waits for the workers, at most
+FORK_WAIT = 5.0  # seconds that a fork waits for all workers together, at most
 
 _WORKERS: "WeakSet[Worker]" = WeakSet()
 
@@ -40,7 +41,10 @@ class Worker:
         self._submitter = self._thread = 0  # idents of threads
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Queues a task. Where no thread can be had, the task is done at once."""
+        """Queues a task. Where no thread can be had, the task is done at once.
+
+        Two threads may submit tasks; then each waits for its own before it submits another.
+        """
         self._submitter = threading.get_ident()
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, "FilterWatch")
@@ -48,7 +52,7 @@ class Worker:
             self._last = self._executor.submit(self._do, task)
         except RuntimeError:  # no more threads, or the interpreter is shutting down
             self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+            self._executor = self._last = None
             self._do(task)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -76,7 +80,8 @@ class Worker:
 
         A task may itself wait for another thread, and both would wait for ever.
         """
-        if threading.get_ident() == self._submitter != self._thread:
+        caller = threading.get_ident()
+        if caller == self._submitter and caller != self._thread:
             self.wait()
 
     def close(self) -> None:
@@ -98,9 +103,10 @@ class Worker:
 
 def _before_fork() -> None:
     # A fork in the middle of a matrix product stops the threads of NumPy's BLAS for ever.
+    deadline = time.monotonic() + FORK_WAIT
     for worker in list(_WORKERS):
         if threading.get_ident() != worker._thread:
-            worker.wait(FORK_WAIT)
+            worker.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _after_fork_in_child() -> None:

@@ -68,12 +68,12 @@ class TensorBoard:
         Raises:
             OSError: nothing could be written.
         """
-        file = self._checked_file()
-        contents: Iterator[Content] = report_contents(report)
+        file, step = self._checked_file(), report.scores.step
+        is_new = file is None
         if file is None:
             file = self._file = EventFile(self._directory)
-            file.write(report.scores.step, self._encoded([chart_page(report.scores)]))
-        file.write(report.scores.step, self._encoded(contents))
+            file.write(step, self._encoded([chart_page(report.scores)]))
+        file.write(step, self._encoded(report_contents(report, with_text=is_new)))
 
     def close(self) -> None:
         """Closes the event file; a further report opens another one."""
@@ -110,12 +110,16 @@ def _warning(what: str, consequence: str, reason: str) -> None:
     warnings.warn(f"FilterWatch: {what} ({reason}). {consequence}.", stacklevel=3)
 
 
-def report_contents(report: Report) -> Iterator[Content]:
+def report_contents(report: Report, with_text: bool = False) -> Iterator[Content]:
     """Yields what is written of one step.
 
     Curves `<score>/<NN>_<layer>`, `<score>_per_filter/...` as histograms over the filters,
     `<picture>/...`, `alarms` as text and `alarm_count`. NN is the layer's place, zero-padded, so
     that TensorBoard keeps the order of the model.
+
+    Args:
+        report: of the step.
+        with_text: whether to write the text about alarms also without a new alarm.
     """
     scores, alarms = report.scores, report.alarms
     digits = max(2, len(str(len(scores) - 1)))
@@ -132,21 +136,23 @@ def report_contents(report: Report) -> Iterator[Content]:
     for (name, layer), image in report.pictures.items():
         yield Picture(f"{name}/{tags.get(layer, printable(layer))}", image)
     yield Scalar("alarm_count", len(alarms), "Alarms since the start.")
-    if scores.step in (0, *(alarm.step for alarm in alarms)):  # when there is something new
+    if with_text or any(alarm.step == scores.step for alarm in alarms):
         yield Text("alarms", alarms_as_markdown(alarms, report.diagnosis))
 
 
 def chart_page(scores: Scores) -> ChartPage:
     """Returns the Custom Scalars page: a chart for each score, with all layers."""
-    there = set().union(*scores.values(), ["update"])  # which the second step brings
+    score_names = set().union(*scores.values(), ["update"])  # which the second step brings
     charts = [
         Chart(category, title, f"^{re.escape(score)}/")
         for category, titles in _CHARTS.items()
         for score, title in titles.items()
-        if score in there
+        if score in score_names
     ]
-    own = [printable(score) for score in sorted(there - set(DESCRIPTIONS))]
-    charts += [Chart("Metrics of your own", score, f"^{re.escape(score)}/") for score in own]
+    user_scores = [printable(score) for score in sorted(score_names - set(DESCRIPTIONS))]
+    charts += [
+        Chart("Metrics of your own", score, f"^{re.escape(score)}/") for score in user_scores
+    ]
     return ChartPage([*charts, Chart("Alarms", "alarms since the start", "^alarm_count$")])
 
 

@@ -99,11 +99,11 @@ def test_of_several_batch_normalizations_the_largest_gain_counts():
     assert kernel_of(model, "conv").gain == pytest.approx([3, 1, 2, 0])
 
 
-def test_a_source_has_the_shape_of_its_kernel_and_knows_windows():
+def test_a_watched_kernel_has_the_shape_of_its_array_and_knows_windows():
     model = sequential(
         layers.DepthwiseConv2D(3, name="deep"), layers.Conv2D(5, 1, name="flat"), shape=(9, 9, 3)
     )
-    facts = {source.name: (source.shape, source.has_window) for source in find(model).sources}
+    facts = {kernel.name: (kernel.shape, kernel.has_window) for kernel in find(model).kernels}
     assert facts == {"deep": ((3, 3, 1, 3), True), "flat": ((1, 1, 3, 5), False)}
 
 

@@ -1,7 +1,7 @@
-"""Where a kernel of a model comes from, and how it is read as it is now."""
+"""WatchedKernel: where a kernel of a model comes from, and how it is read as it is now."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
@@ -12,11 +12,11 @@ from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.model.backends import to_numpy
 from keras_filterwatch.model.trace import OutputSite
 
-_GROWTH = 1.01  # what a constraint takes back of weights that are larger by this factor is counted
+_GROWTH = 1.01  # the factor by which weights are enlarged, to see which of them a constraint limits
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class WatchedKernel:
     """The variable that holds a kernel, with what is needed to read it.
 
     Attributes:
@@ -76,11 +76,11 @@ class Source:
         """Returns, per filter, the share of weights that their constraint keeps from growing."""
         if self.constraint is None:
             return None
-        grown = _GROWTH * keras.ops.convert_to_tensor(self.variable)
-        change = keras.ops.convert_to_tensor(self.constraint(grown)) - grown
-        taken_back = np.abs(to_numpy(change))
-        is_held = self.arrange(taken_back) > 1e-3 * np.abs(self.arrange(to_numpy(grown)))
-        return is_held.mean(axis=tuple(range(is_held.ndim - 1)))
+        enlarged = _GROWTH * keras.ops.convert_to_tensor(self.variable)
+        change = keras.ops.convert_to_tensor(self.constraint(enlarged)) - enlarged
+        removed_growth = self.arrange(np.abs(to_numpy(change)))
+        is_constrained = removed_growth > 1e-3 * np.abs(self.arrange(to_numpy(enlarged)))
+        return is_constrained.mean(axis=tuple(range(is_constrained.ndim - 1)))
 
 
 def _gain(norm: layers.BatchNormalization) -> Array:
@@ -92,20 +92,21 @@ def _gain(norm: layers.BatchNormalization) -> Array:
 
 
 class Note(NamedTuple):
-    """Something that is not known about a model; its kernels are watched all the same.
+    """What is wrong with a choice of layers, or is not known about a model, and what that means.
 
     Attributes:
-        what: what is not known, without a full stop.
-        consequence: what that costs, without a full stop.
-        reason: the error behind it.
+        what: what is wrong or not known, without a full stop.
+        consequence: what that means for what is watched, without a full stop.
+        reason: the error behind it, or why a layer cannot be watched; `""` without one.
     """
 
     what: str
     consequence: str
-    reason: str
+    reason: str = ""
 
     def __str__(self) -> str:
-        return f"FilterWatch: {self.what} ({self.reason}). {self.consequence}."
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"FilterWatch: {self.what}{reason}. {self.consequence}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,22 +114,22 @@ class WatchedLayers:
     """The kernels of a model that are watched, in the order in which the model uses them.
 
     Attributes:
-        sources: what `read` reads.
+        kernels: the watched kernels; `read` returns their weights.
         skipped: layer name -> why a layer with weights is not watched.
-        problems: what is wrong with the choice of layers, a sentence each.
-        notes: what is not known about the model.
+        problems: what is wrong with the choice of layers.
+        notes: what is not known about the model; its kernels are watched all the same.
     """
 
-    sources: tuple[Source, ...]
+    kernels: tuple[WatchedKernel, ...]
     skipped: Mapping[str, str]
-    problems: tuple[str, ...] = field(default=())
-    notes: tuple[Note, ...] = field(default=())
+    problems: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def variables(self) -> list[tuple[str, int]]:
         """Name and identity of each watched variable: equal if two models share what is watched."""
-        return [(source.name, id(source.variable)) for source in self.sources]
+        return [(kernel.name, id(kernel.variable)) for kernel in self.kernels]
 
     def read(self, step: int) -> Snapshot:
         """Returns the kernels as they are now: views of the weights where the backend allows it."""
-        return Snapshot(step, tuple(source.read() for source in self.sources), self.skipped)
+        return Snapshot(step, tuple(kernel.read() for kernel in self.kernels), self.skipped)
