@@ -186,9 +186,8 @@ def _one_filter(layer: LayerScores) -> bool:
     norms = layer.filters.get("norm")
     if norms is None or layer.shape[-1] < 2 or not np.isfinite(norms).all():
         return False
-    all_zero = layer.get("norm", 1.0) == 0 and not norms.any()
     rank = layer.get("effective_rank", math.inf)
-    return all_zero or (layer.get("duplicates") == 1 and rank < _ONE_DIRECTION)
+    return not norms.any() or (layer.get("duplicates") == 1 and rank < _ONE_DIRECTION)
 
 
 def stalled(history: Steps, patience: int = 5, at_rest: float = 0.003) -> list[Alarm]:

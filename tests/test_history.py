@@ -136,8 +136,8 @@ def test_a_layer_is_trainable_as_it_is_now():
         Scores(0, 0, {"conv": LayerScores("", (3, 3, 1, 8), "", {}, {}, trainable)})
         for trainable in (False, True)
     )
-    assert not History([free, frozen]).is_trainable("conv")
-    assert History([frozen, free]).is_trainable("conv")
+    assert not History([free, free, frozen]).is_trainable("conv")
+    assert History([frozen, frozen, free]).is_trainable("conv")
     assert History([frozen]).is_trainable("not watched")
 
 

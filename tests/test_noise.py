@@ -253,6 +253,9 @@ def test_an_effect_matters_in_a_wide_layer_beyond_its_threshold(score, threshold
     [
         pytest.param("noise", 1, *NARROW, -5 * NOISE_ERROR, id="noise"),
         pytest.param("dc", 1 / 9, *NARROW, 5 * DC_ERROR / 9, id="dc"),
+        pytest.param(
+            *("dc", 1 / 7, (1, 7, 10, 10), 100, 5 * np.sqrt(2 * 6 / 9 / 100) / 7), id="dc in a row"
+        ),
         pytest.param("anisotropy", 0, (3, 3, 4, 5), 20, 5 * 2 / (19 * 9), id="anisotropy"),
     ],
 )

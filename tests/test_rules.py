@@ -241,7 +241,7 @@ def test_getting_noisier_abstains_about_kernels_without_a_window():
 
 def test_dead_names_the_units_that_never_answer_to_the_probe():
     words = "16 of 32 filters of conv are dead: they never answer to the probe"
-    says(rules.dead(probed([0, 16, 16, 16, 16])), "dead", 4, 0.5, 0.5, range(16), words)
+    says(rules.dead(probed([0, 20, 20, 20, 16])), "dead", 4, 0.5, 0.5, range(16), words)
 
 
 def test_dead_names_the_filters_without_weight_where_there_is_no_probe():
@@ -254,9 +254,12 @@ def test_dead_names_the_filters_without_weight_where_there_is_no_probe():
 
 @pytest.mark.parametrize(
     "dead",
-    [[0, 15, 15, 15, 15], [0, 32, 32, 32], [0, 32, 32, 0, 32, 32, 32], [0, 32, 32, 32, 32, 15]],
+    [
+        *([0, 15, 15, 15, 15], [0, 32, 32, 32], [0, 32, 32, 0, 32, 32, 32]),
+        *([0, 32, 32, 32, 32, 15], [16] * 5),
+    ],
 )
-def test_dead_is_silent_below_half_or_four_steps_in_a_row(dead):
+def test_dead_is_silent_below_half_or_four_steps_in_a_row_or_where_half_came_dead(dead):
     assert not rules.dead(probed(dead))
 
 
@@ -296,7 +299,7 @@ def test_the_last_layer_answers_for_itself(rule):
 
 def test_saturated_names_the_units_that_stay_at_a_rail():
     words = "50% of the units of conv are saturated"
-    alarms = rules.saturated(probed([0, 16, 16], (-1, 1)))
+    alarms = rules.saturated(probed([0, 20, 16], (-1, 1)))
     says(alarms, "saturated", 2, 0.5, 0.5, range(16), words)
 
 
@@ -320,7 +323,9 @@ def test_saturated_sees_weights_that_came_to_their_constraints_rail():
 
 
 def test_saturated_is_silent_about_weights_that_began_at_the_rail():
+    half = np.where(np.arange(32) < 16, np.sign(START), 0.01 * START)
     assert not rules.saturated(history(with_head([np.sign(START)] * 4)))
+    assert not rules.saturated(history(with_head([half] + [np.sign(START)] * 3)))
 
 
 @pytest.mark.parametrize(("value", "rank", "word"), [(0.1, 1, "the same"), (0, 0, "zero")])

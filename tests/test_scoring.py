@@ -26,6 +26,12 @@ def test_a_dict_of_arrays_is_scored_layer_by_layer():
     assert scores["a"].filters["noise"].shape == (32,)
 
 
+def test_a_network_to_compare_with_has_to_be_named():
+    kernel = {"conv": np.ones((3, 3, 1, 4))}
+    with pytest.raises(TypeError, match="positional argument"):
+        fw.score(kernel, fw.Snapshot(0, ()))
+
+
 def test_what_is_undefined_is_absent():
     dense = fw.score({"dense": noise_kernel((64, 10))})["dense"]
     assert {"noise", "geary_c", "noise_z", "slices", "dc"}.isdisjoint(dense)
