@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_filterwatch as fw
+from keras_filterwatch import scoring
 from keras_filterwatch.metrics import DESCRIPTIONS, activity
 from keras_filterwatch.scoring import full_scores, quick_scores
 
@@ -283,3 +284,50 @@ def test_scores_of_two_threads_do_not_disturb_each_other():
         thread.join()
     for number, array in enumerate(arrays):
         assert dict(results[number]) == dict(fw.score({"conv": array})["conv"])
+
+
+def large_snapshot():
+    random = np.random.default_rng(0)
+    kernels = [
+        fw.Kernel(f"conv{i}", "", random.standard_normal((3, 3, 128, 256), np.float32))
+        for i in range(5)
+    ]
+    return fw.Snapshot(0, tuple(kernels))
+
+
+def threads_of_quick_scores(snapshot, monkeypatch):
+    threads = set()
+    measure = scoring._measurements
+
+    def spy(facts, quick):
+        threads.add(threading.get_ident())
+        return measure(facts, quick)
+
+    monkeypatch.setattr(scoring, "_measurements", spy)
+    scores = scoring.quick_scores(snapshot)
+    return threads, scores
+
+
+def test_many_weights_are_scored_in_other_threads_with_the_same_numbers(monkeypatch):
+    snapshot = large_snapshot()
+    threads, scores = threads_of_quick_scores(snapshot, monkeypatch)
+    assert threading.get_ident() not in threads
+    assert list(scores) == [kernel.name for kernel in snapshot.kernels]
+    for kernel in snapshot.kernels:
+        alone = scoring.quick_scores(fw.Snapshot(0, (kernel,)))[kernel.name]
+        assert dict(scores[kernel.name]) == dict(alone)
+
+
+def test_few_weights_are_scored_in_the_calling_thread(monkeypatch):
+    threads, _ = threads_of_quick_scores(fw.Snapshot(0, large_snapshot().kernels[:1]), monkeypatch)
+    assert threads == {threading.get_ident()}
+
+
+def test_many_weights_are_scored_where_no_thread_can_be_had(monkeypatch):
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    threads, scores = threads_of_quick_scores(large_snapshot(), monkeypatch)
+    assert threads == {threading.get_ident()}
+    assert len(scores) == 5
