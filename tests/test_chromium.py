@@ -129,12 +129,12 @@ def test_pictures_are_shown_in_full_and_the_last_step_first(logs, browser, show,
     written = read(logs / "filterwatch")
     assert {tag: (step, width) for tag, (step, _, width) in pictures(browser).items()} == {
         tag: (6, int(written[tag][-1][1][0]))
-        for tag in ("film/00_first", "kernels/00_first", "kernels/01_second")
+        for tag in ("film_strip/00_first", "filters/00_first", "filters/01_second")
     }
 
 
 def test_the_slider_shows_the_step_before(logs, browser, show, keep):
-    tag = "kernels/00_first"
+    tag = "filters/00_first"
     show("images")
     wait_until(browser, lambda: tag in pictures(browser), tag)
     (last,) = (c for c in find(browser, "tf-image-loader") if c.get_property("tag") == tag)
