@@ -54,9 +54,14 @@ def _spoil(history: fw.History) -> Any:
     history[-1].layers.clear()  # type: ignore[attr-defined]
 
 
+@np.errstate(all="ignore")  # a warning may be an error, and weights infinite
+def _sums(array: np.ndarray) -> np.ndarray:
+    return array.reshape(-1, array.shape[-1]).sum(axis=0)
+
+
 METRICS = {
     "number": (np.max, False),
-    "per filter": (lambda array: array.reshape(-1, array.shape[-1]).sum(axis=0), False),
+    "per filter": (_sums, False),
     "not finite": (lambda array: np.nan, False),
     "fails": (_fail, True),
     "text": (lambda array: "text", True),

@@ -26,7 +26,7 @@ def to_numpy(value: Any) -> Array:
         >>> to_numpy(keras.Variable([1.0, 2.0])).tolist()
         [1.0, 2.0]
     """
-    if isinstance(value, keras.Variable):
+    if hasattr(value, "assign"):  # a variable; Keras 3.5 has no common class for them
         value = ops.stop_gradient(ops.convert_to_tensor(value))
     backend = keras.backend.backend()
     if backend == "torch" and hasattr(value, "detach"):
