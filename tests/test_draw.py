@@ -63,7 +63,7 @@ def test_a_picture_is_drawn_of_the_layer_that_is_named(name):
 @pytest.mark.parametrize("wrong", [IMAGES, [1, 0], 1, {"image": IMAGES}, b"hidden"], ids=type)
 @pytest.mark.parametrize("name", MORE)
 def test_the_message_about_a_layer_in_the_wrong_place_has_the_order(name, wrong):
-    with pytest.raises(TypeError, match=rf"are {name}\(sources?, layer=None.*\)\.$") as raised:
+    with pytest.raises(TypeError, match=rf"are {name}\(sources?, layer=None.*\)\.") as raised:
         getattr(fw.draw, name)(source_of(name), wrong)
     assert len(str(raised.value)) < 300
 

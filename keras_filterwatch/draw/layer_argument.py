@@ -25,7 +25,8 @@ def check_layer(function: Callable[..., Any], layer: Any) -> None:
         Traceback (most recent call last):
         ...
         TypeError: picture: layer must be a name, a pattern, a layer or None; got ndarray of shape \
-(2, 8). The arguments are picture(source, layer=None, inputs=None).
+(2, 8). The arguments are picture(source, layer=None, inputs=None). Write picture(..., \
+inputs=...) if inputs were meant.
     """
     if layer is None or _names_a_layer(layer) or _names_layers(layer):
         return
@@ -35,10 +36,12 @@ def check_layer(function: Callable[..., Any], layer: Any) -> None:
         argument.replace(annotation=inspect.Parameter.empty)
         for argument in signature.parameters.values()
     ]
-    plain_signature = inspect.Signature(arguments)
+    name, plain_signature = function.__name__, inspect.Signature(arguments)
+    third = next((a.name for a in arguments[2:] if a.name in ("inputs", "classes", "filters")), "")
+    remedy = f" Write {name}(..., {third}=...) if {third} were meant." if third else ""
     raise TypeError(
-        f"{function.__name__}: layer must be a name, a pattern, a layer or None; got "
-        f"{type(layer).__name__}{shape}. The arguments are {function.__name__}{plain_signature}."
+        f"{name}: layer must be a name, a pattern, a layer or None; got "
+        f"{type(layer).__name__}{shape}. The arguments are {name}{plain_signature}.{remedy}"
     )
 
 
