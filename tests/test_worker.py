@@ -145,18 +145,23 @@ def test_a_task_is_done_at_once_where_no_thread_can_be_had(worker, monkeypatch):
 
 def test_an_interrupt_while_waiting_loses_no_task_and_lets_none_overlap(worker, errors):
     running, results = threading.Lock(), []
+    main = threading.main_thread().ident
 
-    def task(number):
+    def task(number, interrupts=False):
         assert running.acquire(blocking=False)
+        time.sleep(0.05)
+        if interrupts:
+            signal.pthread_kill(main, signal.SIGINT)
         time.sleep(0.1)
         results.append(number)
         running.release()
 
-    worker.submit(lambda: task(1))
-    main = threading.main_thread().ident
-    threading.Timer(0.02, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    def submit_and_wait():
+        worker.submit(lambda: task(1, interrupts=True))
+        worker.wait(20)
+
     with pytest.raises(KeyboardInterrupt):
-        worker.wait()
+        submit_and_wait()
     worker.submit(lambda: task(2))
     worker.wait()
     assert results == [1, 2]
