@@ -347,3 +347,15 @@ def test_hostile_names_and_messages_reach_console_and_markdown_escaped(tmp_path,
     assert "</td>" not in text
     assert text.splitlines()[-1].replace("\\|", "").count("|") == 5
     assert watch.problems == []
+
+
+def test_a_learning_rate_that_cannot_be_read_costs_no_step(tmp_path, monkeypatch):
+    def broken(model):
+        raise RuntimeError("no rate")
+
+    monkeypatch.setattr("keras_filterwatch.model.backends.learning_rate", broken)
+    watch = fw.FilterWatch(tmp_path)
+    with pytest.warns(UserWarning, match="the learning rate could not be read.*no rate"):
+        fit(network(), watch, epochs=2)
+    assert steps(watch) == [0, 1, 2]
+    assert set(watch.history[-1].logs) == {"loss"}

@@ -121,7 +121,7 @@ class Observer:
     ) -> Scores:
         step, epoch = self._clock.step, self._clock.epochs
         self._recorder.wait()  # what it reads is overwritten below
-        numbers = _numbers(logs) | _learning_rate(model)
+        numbers = _numbers(logs) | self._learning_rate(model, step)
         if self.last and self.last.step == step:
             if self.last.epoch < epoch:
                 # the batch before was the last one of an epoch of unknown length
@@ -152,6 +152,15 @@ class Observer:
         )
         return self._recorder.pictures(drawings, snapshot.step)
 
+    def _learning_rate(self, model: keras.Model, step: int) -> dict[str, float]:
+        """Returns the learning rate as an entry for the logs; none if there is no optimizer."""
+        with self._notices.guard(
+            "the learning rate could not be read", "The logs of the history lack it", step=step
+        ):
+            rate = backends.learning_rate(model)
+            return {} if rate is None else {"learning_rate": rate}
+        return {}
+
     def _outputs(self, model: keras.Model, step: int) -> Mapping[str, Outputs] | None:
         """Returns what the units do for the probe's inputs; None without a probe."""
         if self._probe_inputs is not None and self._watched:
@@ -178,8 +187,3 @@ def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
         except Exception:  # not a number: anything may be in the logs
             continue
     return numbers
-
-
-def _learning_rate(model: keras.Model) -> dict[str, float]:
-    rate = backends.learning_rate(model)
-    return {} if rate is None else {"learning_rate": rate}
