@@ -359,3 +359,18 @@ def test_a_learning_rate_that_cannot_be_read_costs_no_step(tmp_path, monkeypatch
         fit(network(), watch, epochs=2)
     assert steps(watch) == [0, 1, 2]
     assert set(watch.history[-1].logs) == {"loss"}
+
+
+def test_batches_are_counted_where_the_first_step_could_not_be_taken(tmp_path, monkeypatch):
+    watch = fw.FilterWatch(tmp_path, freq=3)
+    take_step, failures = watch._observer.take_step, [RuntimeError("not now")]
+
+    def fails_once(model, logs=None):
+        if failures:
+            raise failures.pop()
+        return take_step(model, logs)
+
+    monkeypatch.setattr(watch._observer, "take_step", fails_once)
+    with pytest.warns(UserWarning, match="a step could not be taken.*not now"):
+        fit(network(), watch, epochs=2)  # 4 batches an epoch
+    assert steps(watch) == [3, 4, 7, 8]

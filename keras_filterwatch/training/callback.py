@@ -226,14 +226,14 @@ class FilterWatch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes the initial state."""
         with self._guard_step():
-            batches = self._batches_per_epoch
-            if self._fit_begins:
+            batches, fit_begins = self._batches_per_epoch, self._fit_begins
+            is_first = self._observer.last is None
+            if fit_begins:
                 self._fit_begins = False
-                is_first = self._observer.last is None
                 self._clock.fit_begins(epoch, batches, is_first)
-                if is_first and not self._waits_for_weights:
-                    self._take_step()
             self._clock.epoch_begins(batches)
+            if fit_begins and is_first and not self._waits_for_weights:
+                self._take_step()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes a step every `freq` batches, and the first step of a model that is built late."""
