@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from keras_filterwatch.history import History
+from keras_filterwatch.text import error_message
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _results(rule: Rule, history: History) -> Iterator[Alarm | RuleFailure]:
             fault = _fault(alarm)
             yield RuleFailure(name, fault, _WANTED) if fault else alarm
     except Exception as error:
-        yield RuleFailure(name, f"raised {type(error).__name__}", str(error))
+        yield RuleFailure(name, f"raised {type(error).__name__}", error_message(error))
 
 
 def _iterable(result: Any) -> Iterable[Any]:

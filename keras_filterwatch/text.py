@@ -50,15 +50,23 @@ def described(error: BaseException) -> str:
         >>> described(ValueError("wrong\\nshape"))
         'ValueError: wrong shape'
     """
+    return f"{type(error).__name__}: {error_message(error)}"
+
+
+def error_message(error: BaseException) -> str:
+    """Returns the message of an error in one line of bounded length; never raises an error itself.
+
+    Example:
+        >>> error_message(ValueError("wrong\\nshape"))
+        'wrong shape'
+    """
     try:
         message = str(error)
     except Exception:  # an error of the user's own class may fail here too
         message = "its message cannot be read"
     message = message.split("Error encountered:")[-1].split("Arguments received by")[0]
     line = printable(_COLOUR_CODES.sub("", message).strip())
-    if len(line) > _LONGEST_REASON:
-        line = line[:_LONGEST_REASON].rstrip() + " ..."
-    return f"{type(error).__name__}: {line}"
+    return line if len(line) <= _LONGEST_REASON else line[:_LONGEST_REASON].rstrip() + " ..."
 
 
 def listed(names: Iterable[object], most: int = _MANY_NAMES) -> str:

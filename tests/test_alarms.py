@@ -60,6 +60,22 @@ def test_a_rule_that_raises_is_named_and_the_others_are_followed():
     assert [a.rule for a in judgement.alarms] == ["broken", "mine"]
 
 
+class UnreadableError(Exception):
+    def __str__(self):
+        raise ValueError("no")
+
+
+def test_a_rule_whose_error_cannot_be_read_is_named_and_the_others_are_followed():
+    def broken(history):
+        raise UnreadableError
+
+    judgement = follow([broken, lambda history: [alarm()]], history())
+    assert [(f.what, f.reason) for f in judgement.failures] == [
+        ("raised UnreadableError", "its message cannot be read")
+    ]
+    assert judgement.alarms == (alarm(),)
+
+
 NONSENSE = {
     "nothing": (None, "returned NoneType"),
     "bytes": (b"alarm", "returned bytes"),

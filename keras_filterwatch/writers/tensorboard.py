@@ -13,7 +13,7 @@ from keras_filterwatch.diagnosis import Diagnosis
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.report import Report
 from keras_filterwatch.scores import Scores
-from keras_filterwatch.text import markdown, printable
+from keras_filterwatch.text import described, markdown, printable
 from keras_filterwatch.writers.event_file import EventFile
 from keras_filterwatch.writers.summaries import (
     Chart,
@@ -102,7 +102,7 @@ class TensorBoard:
                 self._warn(
                     "a value could not be encoded for TensorBoard",
                     "This value is missing",
-                    f"{content.tag}: {type(error).__name__}: {error}",
+                    f"{content.tag}: {described(error)}",
                 )
 
 
