@@ -7,6 +7,7 @@ subclassed and nested models alike.
 import inspect
 import math
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_filterwatch.model.recording import Call, Recording, Tensor, is_functional
 from keras_filterwatch.model.weights import direct_weights
 
 _ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
@@ -39,23 +41,8 @@ _BOUNDS = (  # the ranges of the non-linearities that have a smallest and a larg
 )
 
 _PATCHING = threading.RLock()  # trainings in parallel threads take turns
-
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """One call of a layer, with the tensors that went in and came out.
-
-    Attributes:
-        layer: the layer.
-        inputs: its input tensors, in one list.
-        outputs: its output tensors, in one list.
-        number: 0 for the layer's first call in the forward pass.
-    """
-
-    layer: keras.Layer
-    inputs: list[Any]
-    outputs: list[Any]
-    number: int
+# model -> what `trace` returned last
+_flows: "weakref.WeakKeyDictionary[keras.Layer, Flow]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +64,29 @@ class Flow:
     """The calls of one forward pass, those of inner layers before those of the layers around them.
 
     Attributes:
+        steps: all calls of layers, and of the operations of functional models.
+        inputs: the model's inputs, in one list.
+        outputs: the model's outputs, in the structure that it returns.
         order: the identity of each layer -> its place in the order of use.
     """
 
-    def __init__(self, calls: list[Call], inputs: list[Any]) -> None:
+    def __init__(self, steps: list[Call], inputs: list[Tensor], outputs: Any) -> None:
+        self.steps = steps
+        self.inputs = inputs
+        self.outputs = outputs
         self.order: dict[int, int] = {}
         self._input_shapes = {tuple(tensor.shape[1:]) for tensor in inputs}
         self._calls: dict[int, list[Call]] = {}
         self._makers: dict[int, Call] = {}
         self._readers: dict[int, list[Call]] = {}
-        for call in calls:
+        self._operations: dict[int, Call] = {}
+        self._operations_on: dict[int, list[Call]] = {}
+        for call in steps:
+            if not isinstance(call.layer, keras.Layer):
+                self._operations.update((id(tensor), call) for tensor in call.outputs)
+                for tensor in call.inputs:
+                    self._operations_on.setdefault(id(tensor), []).append(call)
+                continue
             # a wrapper's call is also one of the layer inside
             for identity in dict.fromkeys((id(call.layer), id(innermost(call.layer)))):
                 self.order.setdefault(identity, len(self.order))
@@ -98,6 +98,22 @@ class Flow:
                 # an input that a layer returns unchanged was made by another one
                 if id(tensor) not in inputs_of_call:
                     self._makers.setdefault(id(tensor), call)
+
+    def maker(self, tensor: Tensor) -> Call | None:
+        """Returns the call of a layer or operation that made a tensor; None if none is known."""
+        return self._makers.get(id(tensor)) or self._operations.get(id(tensor))
+
+    def readers(self, tensor: Tensor) -> list[Call]:
+        """Returns the calls of layers and operations that read a tensor."""
+        return [*self._readers.get(id(tensor), ()), *self._operations_on.get(id(tensor), ())]
+
+    def is_input(self, tensor: Tensor) -> bool:
+        """Returns True for the model's own inputs."""
+        return any(tensor is each for each in self.inputs)
+
+    def calls(self, layer: keras.Layer) -> list[Call]:
+        """Returns the calls of a layer, and of the wrappers around it."""
+        return self._calls.get(id(layer), [])
 
     def batch_norms(self, layer: keras.Layer) -> list[layers.BatchNormalization]:
         """Returns the BatchNormalizations that scale the filters of this layer."""
@@ -188,17 +204,27 @@ def trace(model: keras.Layer) -> Flow:
     for name, parameter in inspect.signature(model.call).parameters.items():
         if name in ("training", "mask") and parameter.default is parameter.empty:
             kwargs[name] = None if name == "mask" else False
-    calls: list[Call] = []
-    counts: dict[int, int] = {}
-
-    def record(layer: keras.Layer, inputs: Any, outputs: Any) -> None:
-        number = counts.get(id(layer), 0)
-        counts[id(layer)] = number + 1
-        calls.append(Call(layer, _tensors(inputs), _tensors(outputs), number))
-
-    with recording_calls(record):
+    recording = Recording()
+    with (
+        _calling_through(keras.Layer, recording.call),
+        _calling_through(keras.Operation, recording.call_operation),
+        _own_calls_recorded(model, recording),
+    ):
         keras.Operation.compute_output_spec(model, *args, **kwargs)
-    return Flow(calls, _tensors((args, kwargs)))
+    flow = Flow(recording.steps, recording.model_inputs, recording.model_outputs)
+    _flows[model] = flow
+    return flow
+
+
+def flow_of(model: keras.Layer) -> Flow:
+    """Returns what `trace` found last for a model, once; after that it traces the model again.
+
+    A model may change, so that what was found must not be kept for long.
+
+    Raises:
+        Exception: as `trace`.
+    """
+    return _flows.pop(model, None) or trace(model)
 
 
 @contextmanager
@@ -207,21 +233,56 @@ def recording_calls(record: Callable[[keras.Layer, Any, Any], None]) -> Iterator
 
     `inputs` is `(args, kwargs)`.
     """
-    thread = threading.get_ident()
 
-    def recorded_call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        outputs: Any = original(layer, *args, **kwargs)
-        if threading.get_ident() == thread:
-            record(layer, (args, kwargs), outputs)
+    def call(original: Callable[..., Any], layer: keras.Layer, args: Any, kwargs: Any) -> Any:
+        outputs = original(layer, *args, **kwargs)
+        record(layer, (args, kwargs), outputs)
         return outputs
 
+    with _calling_through(keras.Layer, call):
+        yield
+
+
+@contextmanager
+def _calling_through(kind: Any, function: Callable[..., Any]) -> Iterator[None]:
+    """Lets `function(original, layer, args, kwargs)` call all objects of a class in this thread."""
+    thread = threading.get_ident()
+
+    def call(layer: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return original(layer, *args, **kwargs)
+        return function(original, layer, args, kwargs)
+
     with _PATCHING:
-        original = keras.Layer.__call__
-        keras.Layer.__call__ = recorded_call
+        original = kind.__call__
+        kind.__call__ = call
         try:
             yield
         finally:
-            keras.Layer.__call__ = original
+            kind.__call__ = original
+
+
+@contextmanager
+def _own_calls_recorded(model: keras.Layer, recording: Recording) -> Iterator[None]:
+    """Records what the model itself is called with and returns, in this thread."""
+    thread = threading.get_ident()
+    original, own = model.call, vars(model).get("call")
+
+    def recorded_call(*args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return original(*args, **kwargs)
+        recording.begin(model, (args, kwargs))
+        outputs = original(*args, **kwargs)
+        recording.end_of_model(model, outputs)
+        return outputs
+
+    vars(model)["call"] = recorded_call  # past what Keras tracks
+    try:
+        yield
+    finally:
+        del vars(model)["call"]
+        if own is not None:
+            vars(model)["call"] = own
 
 
 def symbolic_inputs(model: keras.Layer) -> tuple[list[Any], dict[str, Any]]:
@@ -232,7 +293,7 @@ def symbolic_inputs(model: keras.Layer) -> tuple[list[Any], dict[str, Any]]:
     """
     if isinstance(model, keras.Sequential):
         return [_batch_of_one(model.inputs[0])], {}
-    if isinstance(model, keras.Model) and hasattr(model, "inputs"):
+    if is_functional(model):
         return [keras.tree.map_structure(_batch_of_one, model.input)], {}
     config = model.get_build_config() or {}
     if "shapes_dict" in config:
@@ -248,10 +309,6 @@ def innermost(layer: keras.Layer) -> keras.Layer:
     while isinstance(layer, layers.Wrapper):
         layer = layer.layer
     return layer
-
-
-def _tensors(structure: Any) -> list[Any]:
-    return [x for x in keras.tree.flatten(structure) if getattr(x, "shape", None) is not None]
 
 
 def _specs(shape: Any) -> Any:

@@ -1,0 +1,149 @@
+"""The losses that a model is compiled with, and the non-linearity that each trains with."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+# the non-linearity whose outputs a loss reads as probabilities
+_OWN = {
+    "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
+    "crossentropy": "softmax",  # of several units: categorical or sparse, as the targets are
+}
+# those that look for the logits behind the outputs
+_READ_LOGITS = _OWN.keys() - {"binary_focal_crossentropy", "categorical_focal_crossentropy"}
+
+
+class CompiledLoss(NamedTuple):
+    """The loss of one output.
+
+    Attributes:
+        name: in Keras's snake case; `""` for none.
+        is_of_keras: whether it is one of Keras's own losses, so that its formula is known.
+        from_logits: whether it applies the non-linearity itself.
+        keeps_outputs: whether it hands the outputs to its formula as they are.
+    """
+
+    name: str = ""
+    is_of_keras: bool = False
+    from_logits: bool = False
+    keeps_outputs: bool = True
+
+
+def by_output(loss: Any, names: Sequence[str]) -> list[Any]:
+    """Returns the loss of each output as it was given; None for none, or if that is not known.
+
+    Args:
+        loss: what a model was compiled with: one loss for all, a list, a dict, or None.
+        names: names of the model's outputs.
+
+    Example:
+        >>> by_output({"digit": "mse"}, ["digit", "colour"])
+        ['mse', None]
+    """
+    count = len(names)
+    if isinstance(loss, Mapping):
+        if count == len(loss) == 1:
+            return list(loss.values())
+        return [loss.get(name) for name in names]
+    if isinstance(loss, list | tuple):
+        parts: list[Any] = keras.tree.flatten(list(loss))
+        return parts if len(parts) == count else [None] * count
+    return [loss] * count
+
+
+def describe_loss(
+    loss: Any, units: int | None = None, is_sparse: bool | None = None
+) -> CompiledLoss:
+    """Describes one loss as `compile` takes it.
+
+    Args:
+        loss: a name, a function, a class, or an object.
+        units: size of the last axis of the output; None if it is not known.
+        is_sparse: whether the targets are numbers of classes; None if that is not known.
+
+    Raises:
+        ValueError: Keras knows no such loss.
+
+    Example:
+        >>> describe_loss("mse").name
+        'mean_squared_error'
+        >>> describe_loss(keras.losses.BinaryCrossentropy(from_logits=True))[:3]
+        ('binary_crossentropy', True, True)
+    """
+    if str(loss).lower() in ("crossentropy", "ce"):
+        by_targets = {None: "crossentropy", True: "sparse_categorical_crossentropy"}
+        name = by_targets.get(is_sparse, "categorical_crossentropy")
+        return CompiledLoss("binary_crossentropy" if units == 1 else name, is_of_keras=True)
+    options = getattr(loss, "keywords", {})  # of functools.partial
+    loss = keras.losses.get(getattr(loss, "func", loss))
+    known = loss if hasattr(loss, "__name__") else type(loss)
+    name = known.__name__
+    return CompiledLoss(
+        "" if name == "<lambda>" else _snake_case(name),
+        getattr(keras.losses, name, None) is known,
+        bool(getattr(loss, "from_logits", options.get("from_logits", False))),
+        getattr(loss, "ignore_class", options.get("ignore_class")) is None,
+    )
+
+
+def trains_as(
+    backend: str,
+    loss: str,
+    non_linearities: Sequence[str],
+    from_logits: bool = False,
+    logits_of: str = "any",
+) -> str:
+    """Returns the non-linearity that a loss of Keras in effect trains with.
+
+    On TensorFlow, a cross-entropy looks for the logits behind the last softmax or sigmoid and
+    applies its own non-linearity to them, whichever the model has and whatever `from_logits`
+    says. On JAX and PyTorch it takes the outputs as they are. This was found by running Keras
+    3.5 and 3.15; tests/test_compiled_losses.py runs it again.
+
+    Args:
+        backend: `"tensorflow"`, `"jax"` or `"torch"`.
+        loss: its name.
+        non_linearities: those of the output, the last one first, without `"linear"`; an unknown
+            one is `""`.
+        from_logits: whether the loss applies its own non-linearity to the outputs.
+        logits_of: as `trace.Tensor.logits_of`; `""` if something stands between the last
+            non-linearity and the loss, such as a Reshape, a Dropout or a change of dtype.
+
+    Returns:
+        Such as `"softmax"`, `"linear"` for none, or `"softmax(sigmoid)"` for two of them; `""` if
+        it is not known.
+
+    Example:
+        >>> trains_as("tensorflow", "categorical_crossentropy", ["sigmoid"])
+        'softmax'
+        >>> trains_as("jax", "categorical_crossentropy", ["sigmoid"])
+        'sigmoid'
+        >>> trains_as("torch", "categorical_crossentropy", ["softmax"], from_logits=True)
+        'softmax(softmax)'
+    """
+    own = _OWN.get(loss, "")
+    chain = list(non_linearities)
+    if backend == "tensorflow" and logits_of in ("any", own):
+        if loss in _READ_LOGITS:
+            return _nested([own, *chain[1:]])
+        if loss == "binary_focal_crossentropy" and not from_logits and chain != ["sigmoid"]:
+            return ""  # one factor reads the logits, the other one the outputs
+    return _nested([own, *chain] if own and from_logits else chain)
+
+
+def _nested(chain: list[str]) -> str:
+    if "" in chain:
+        return ""
+    return "(".join(chain) + ")" * (len(chain) - 1) if chain else "linear"
+
+
+def _snake_case(name: str) -> str:
+    """Returns a class's name as Keras names its objects: `"BinaryCrossentropy"` in snake case."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

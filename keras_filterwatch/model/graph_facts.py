@@ -1,0 +1,216 @@
+"""Facts from the flow of data through a model: how it begins and ends, and what is between."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from keras_filterwatch.model.non_linearities import (
+    MERGES,
+    MERGING_OPERATIONS,
+    is_average,
+    is_passive,
+    is_separate,
+    non_linearity,
+)
+from keras_filterwatch.model.recording import DROPOUTS, Call, Tensor, is_random
+from keras_filterwatch.model.trace import Flow, innermost
+from keras_filterwatch.model.weights import direct_weights
+
+NORMALISERS = tuple(
+    getattr(layers, name)
+    for name in (
+        *("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization"),
+        "RMSNormalization",  # since Keras 3.9
+    )
+    if hasattr(layers, name)
+)
+# what may stand between a kernel and its non-linearity
+_BEFORE_ACTIVATION = (
+    *NORMALISERS,
+    *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D),
+)
+# what leaves the size of the inputs as it is, besides passive layers and non-linearities
+_KEEPS_SIZE = (
+    *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D, layers.Masking),
+    *(layers.Resizing, layers.CenterCrop, *MERGES),
+)
+_RESCALES = (layers.Rescaling, layers.Normalization, layers.Embedding, *NORMALISERS)
+_ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a model's output comes about.
+
+    Attributes:
+        non_linearities: those that act on the last weights' outputs, the last one first; `""` for
+            one that is not known, none where the output is linear.
+        dropout: rate of a Dropout layer behind the last weights; 0 for none.
+        is_changed: whether a layer behind the non-linearities drops or adds noise in training.
+        before: what went into the last of the non-linearities; the output itself if there is none.
+    """
+
+    non_linearities: tuple[str, ...]
+    dropout: float
+    is_changed: bool
+    before: Tensor
+
+
+def ending(flow: Flow, output: Tensor) -> Ending:
+    """Returns how an output comes about, as far back as the last layer with weights."""
+    chain: list[str] = []
+    dropout = 0.0
+    is_changed = False
+    tensor = before = output
+    while (call := flow.maker(tensor)) is not None:
+        layer = innermost(call.layer)
+        sources = _sources(flow, call)
+        if isinstance(layer, DROPOUTS):
+            dropout = max(dropout, float(layer.rate))
+        is_changed = is_changed or (not chain and is_random(layer))
+        if is_passive(layer) and (len(sources) == 1 or isinstance(layer, keras.Layer)):
+            if chain and is_average(layer):
+                break  # an average is no logit of what it averages
+            tensor = sources[0]
+            continue
+        name = _of_branches(flow, call, sources) if _merges(flow, call) else non_linearity(layer)
+        if name == "linear":
+            break
+        chain.append(name)
+        if before is output and sources:
+            before = sources[0]
+        if not name or not is_separate(layer) or len(sources) != 1:
+            break
+        tensor = sources[0]
+    else:
+        if not chain and not flow.is_input(tensor):
+            chain = [""]  # made by code of the model's own
+    return Ending(tuple(chain), dropout, is_changed, before)
+
+
+def _of_branches(flow: Flow, call: Call, sources: list[Tensor]) -> str:
+    """Returns the last non-linearity that all branches of an addition or the like end with."""
+    names = {next(iter(ending(flow, source).non_linearities), "linear") for source in sources}
+    return names.pop() if len(names) == 1 else ""
+
+
+def is_linear(flow: Flow) -> bool:
+    """Returns True if no non-linearity stands between inputs and outputs but the last one.
+
+    False where something is not known.
+    """
+    outputs = [tensor for tensor in keras.tree.flatten(flow.outputs) if tensor is not None]
+    endings = [ending(flow, output) for output in outputs]
+    tensors = [each.before for each in endings]
+    visited: set[int] = set()
+    while tensors:
+        tensor = tensors.pop()
+        if id(tensor) in visited or flow.is_input(tensor):
+            continue
+        visited.add(id(tensor))
+        call = flow.maker(tensor)
+        if call is None or non_linearity(call.layer) != "linear" or _is_composed(call.layer):
+            return False
+        tensors += _sources(flow, call)
+    return bool(endings) and not any("" in each.non_linearities for each in endings)
+
+
+def has_shortcuts(flow: Flow) -> bool:
+    """Returns True if branches are added or concatenated."""
+    return any(_merges(flow, call) for call in flow.steps)
+
+
+def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
+    """Returns the name of the first layer that may rescale the inputs before the first kernel.
+
+    That of the model where its own code does something to them before, or of a layer whose code is
+    not known; `""` if nothing rescales them.
+    """
+    wrapped = {
+        id(innermost(call.layer)) for call in flow.steps if isinstance(call.layer, layers.Wrapper)
+    }
+    for call in flow.steps:
+        layer = innermost(call.layer)
+        # layers in a wrapper and the cells of recurrent layers get parts of their inputs
+        if id(call.layer) in wrapped or _is_cell(layer):
+            continue
+        if not isinstance(layer, keras.Layer):
+            if type(layer).__name__ in _ARITHMETIC or not is_passive(layer):
+                return layer.name
+        elif isinstance(layer, _RESCALES):
+            return layer.name
+        elif any(direct_weights(part) for part in layer._flatten_layers()):
+            origins = [_origin(flow, tensor) for tensor in call.inputs[:1]]
+            return "" if all(map(flow.is_input, origins)) else model.name
+        elif not (_is_composed(layer) or _keeps_size(layer)):
+            return layer.name
+    return ""
+
+
+def activation_behind(flow: Flow | None, layer: keras.Layer) -> str:
+    """Returns the non-linearity behind a layer's weights: its own, or that of what follows.
+
+    `"linear"` for none, `""` if it is not known.
+    """
+    own = non_linearity(layer)
+    if own not in ("", "linear") or flow is None:
+        return "" if own == "linear" else own
+    outputs = [tensor for call in flow.calls(layer) for tensor in call.outputs]
+    tensors, visited = list(outputs), set()
+    while tensors:
+        tensor = tensors.pop(0)
+        if id(tensor) in visited:
+            continue
+        visited.add(id(tensor))
+        for reader in flow.readers(tensor):
+            next_layer = innermost(reader.layer)
+            is_between = is_passive(next_layer) or isinstance(next_layer, _BEFORE_ACTIVATION)
+            if is_between or _merges(flow, reader):
+                tensors += reader.outputs
+            elif is_separate(next_layer):
+                return non_linearity(next_layer)
+    ends = {id(tensor) for tensor in keras.tree.flatten(flow.outputs)}
+    is_followed = any(flow.readers(tensor) or id(tensor) in ends for tensor in outputs)
+    return own if is_followed else ""
+
+
+def _sources(flow: Flow, call: Call) -> list[Tensor]:
+    """Returns the inputs of a call that are computed by layers; constants are left out."""
+    if isinstance(call.layer, keras.Layer):
+        return call.inputs
+    return [x for x in call.inputs if flow.maker(x) is not None or flow.is_input(x)]
+
+
+def _merges(flow: Flow, call: Call) -> bool:
+    """Returns True for the addition or concatenation of several tensors."""
+    layer = innermost(call.layer)
+    is_merge = isinstance(layer, MERGES) or type(layer).__name__ in MERGING_OPERATIONS
+    return is_merge and len({id(tensor) for tensor in _sources(flow, call)}) > 1
+
+
+def _origin(flow: Flow, tensor: Tensor) -> Tensor:
+    """Returns the tensor that layers whose code is known made this one of."""
+    while (call := flow.maker(tensor)) is not None and not _is_composed(call.layer):
+        tensor = call.inputs[0]
+    return tensor
+
+
+def _is_cell(layer: keras.Operation) -> bool:
+    """Returns True for the cell that a recurrent layer calls at each position."""
+    return hasattr(layer, "state_size") and not isinstance(layer, layers.RNN)
+
+
+def _is_composed(layer: keras.Operation) -> bool:
+    """Returns True for layers that are made of other layers, but not for wrappers."""
+    layer = innermost(layer)
+    if not isinstance(layer, keras.Layer):
+        return False
+    parts: list[keras.Layer] = layer._flatten_layers(include_self=False, recursive=False)
+    return bool(list(parts))
+
+
+def _keeps_size(layer: keras.Layer) -> bool:
+    """Returns True for layers without weights that are known not to rescale what they get."""
+    is_known = isinstance(layer, _KEEPS_SIZE) or bool(non_linearity(layer))
+    return is_known or type(layer).__name__.startswith("Random")
