@@ -82,6 +82,7 @@ class Scores(Mapping[str, LayerScores]):
         layers: layer name -> its scores, in the order in which the network uses them.
         skipped: layer name -> why a layer with weights is not watched.
         logs: what Keras logged for the epoch that ended here: loss, learning rate, ...
+        updates: updates that the optimizer has made so far; None if unknown.
 
     Example:
         >>> layer = LayerScores("Conv2D", (3, 3, 1, 8), "untrained", {"noise": 1.01}, {})
@@ -97,6 +98,7 @@ class Scores(Mapping[str, LayerScores]):
     layers: Mapping[str, LayerScores]
     skipped: Mapping[str, str] = field(default_factory=dict)
     logs: Mapping[str, float] = field(default_factory=dict)
+    updates: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("layers", "skipped", "logs"):

@@ -45,6 +45,7 @@ def score(
     previous: Snapshot | None = None,
     metrics: Mapping[str, UserMetric] | None = None,
     outputs: Mapping[str, Outputs] | None = None,
+    gradients: Mapping[str, Array] | None = None,
     logs: Mapping[str, float] | None = None,
 ) -> Scores:
     """Scores a network's kernels.
@@ -58,6 +59,7 @@ def score(
             filters)`, that returns a number, or one number per filter, `(filters,)`, of which the
             layer gets the mean. The array is a read-only copy.
         outputs: layer name -> the outputs of its units for probe inputs.
+        gradients: layer name -> the gradient of a loss by its kernel, in the kernel's shape.
         logs: what Keras logged at this step.
 
     Returns:
@@ -75,7 +77,7 @@ def score(
         ('structured', 4.0)
     """
     snapshot = snapshot_of(source)
-    quick = quick_scores(snapshot, previous, outputs=outputs, logs=logs)
+    quick = quick_scores(snapshot, previous, outputs=outputs, logs=logs, gradients=gradients)
     scores, failures = full_scores(quick, snapshot, first, metrics or {})
     if failures:
         raise ValueError(str(failures[0])) from failures[0].error
@@ -88,11 +90,13 @@ def quick_scores(
     epoch: int | None = None,
     outputs: Mapping[str, Outputs] | None = None,
     logs: Mapping[str, float] | None = None,
+    gradients: Mapping[str, Array] | None = None,
+    updates: int | None = None,
 ) -> Scores:
-    """Returns the scores that training waits for: noise, norms, update and outputs.
+    """Returns the scores that training waits for: noise, norms, update, outputs and gradients.
 
     Verdicts are still `"undetermined"`. The arguments are those of `score`; `epoch` is the number
-    of completed epochs, the snapshot's step if not given.
+    of completed epochs, the snapshot's step if not given; `updates` those of the optimizer so far.
 
     Example:
         >>> import numpy as np
@@ -107,6 +111,7 @@ def quick_scores(
             kernel,
             previous=weights_before.get(kernel.name),
             outputs=(outputs or {}).get(kernel.name),
+            gradient=(gradients or {}).get(kernel.name),
         )
         numbers, filters = _defined(_measurements(facts, quick=True))
         shape, trainable = kernel.array.shape, kernel.trainable
@@ -115,7 +120,7 @@ def quick_scores(
     names = [kernel.name for kernel in snapshot.kernels]
     layers = dict(zip(names, _for_each(snapshot.kernels, layer_scores), strict=True))
     epoch = snapshot.step if epoch is None else epoch
-    return Scores(snapshot.step, epoch, layers, snapshot.skipped, logs or {})
+    return Scores(snapshot.step, epoch, layers, snapshot.skipped, logs or {}, updates)
 
 
 def _for_each(

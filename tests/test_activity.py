@@ -108,6 +108,12 @@ def test_a_unit_is_saturated_beyond_a_mean_distance_of_nine_tenths():
     assert units["saturated_units"].tolist() == [0, 1]
 
 
+def test_observations_are_the_outputs_of_each_unit():
+    numbers, units = measure(summed(normal((20, 6, 6, 8))))
+    assert numbers["observations"] == 20 * 6 * 6
+    assert units["observations"] is None
+
+
 def test_a_layer_without_outputs_has_no_activity():
     assert activity.measure(KernelFacts(Kernel("layer", "", np.ones((1, 3))))) == {}
 

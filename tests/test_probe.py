@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from small_models import SharedActivation, randomize_batch_norms, stubborn
+from small_models import SharedActivation, randomize_batch_norms, sequential, stubborn
 
 import keras_filterwatch as fw
 from keras_filterwatch.model.backends import to_numpy
 from keras_filterwatch.model.find import find, snapshot
-from keras_filterwatch.model.probe import Probe, batches, take_inputs
+from keras_filterwatch.model.probe import Probe, batches, take_inputs, take_probe
 
 
 def inputs(shape=(12, 12, 3), count=70):
@@ -19,7 +19,7 @@ def inputs(shape=(12, 12, 3), count=70):
 
 
 def measured(model, x):
-    return Probe(model, find(model), take_inputs(x)).measure()
+    return Probe(model, find(model), take_inputs(x)).run().outputs
 
 
 def assert_same(outputs, plain):
@@ -142,9 +142,16 @@ def test_a_second_measurement_uses_the_weights_as_they_are_then():
     model = keras.Sequential([layers.Input((7,)), layers.Dense(6, activation="relu", name="d")])
     x = inputs((7,))
     probe = Probe(model, find(model), take_inputs(x))
-    probe.measure()
+    probe.run()
     model.set_weights([np.ones((7, 6)), np.full(6, -1e3)])
-    assert (probe.measure()["d"].zeros == len(x)).all()
+    assert (probe.run().outputs["d"].zeros == len(x)).all()
+
+
+def test_each_unit_has_as_many_observations_as_inputs_times_positions():
+    model = sequential(layers.Conv2D(4, 3, name="conv"), shape=(12, 12, 3))
+    outputs = measured(model, inputs())
+    scores = fw.score(model, outputs=outputs)
+    assert scores["conv"]["observations"] == 70 * 10 * 10  # a 3x3 window has 10x10 places
 
 
 def test_probing_leaves_the_model_alone():
@@ -169,18 +176,51 @@ class Batches(keras.utils.PyDataset):
         return len(self.x) // 10
 
     def __getitem__(self, i):
-        return self.x[10 * i : 10 * i + 10], np.zeros(10)
+        part = slice(10 * i, 10 * i + 10)
+        return self.x[part], targets(self.x)[part]
+
+
+def targets(x):
+    """A target for each input: its first number."""
+    return x[:, 0]
 
 
 def generator(x):
     for start in range(0, len(x), 10):
-        yield x[start : start + 10], np.zeros(10)
+        yield x[start : start + 10], targets(x[start : start + 10])
 
 
-@pytest.mark.parametrize("kind", [np.asarray, Batches, generator, lambda x: (x, np.zeros(len(x)))])
+KINDS_WITH_TARGETS = {
+    "pair": lambda x: (x, targets(x)),
+    "pair with sample weights": lambda x: (x, targets(x), np.ones(len(x))),
+    "PyDataset": Batches,
+    "generator": generator,
+}
+KINDS_WITHOUT = {
+    "array": np.asarray,
+    "inputs alone in a tuple": lambda x: (x,),
+    "generator of inputs": lambda x: iter([x[:200], x[200:]]),
+    "pair without targets": lambda x: (x, None),
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS_WITH_TARGETS, *KINDS_WITHOUT])
 def test_the_first_inputs_of_a_probe_are_taken(kind):
     x = inputs((7,), count=400)
-    np.testing.assert_array_equal(take_inputs(kind(x)), x[:256])
+    probe = (KINDS_WITH_TARGETS | KINDS_WITHOUT)[kind](x)
+    np.testing.assert_array_equal(take_inputs(probe), x[:256])
+
+
+@pytest.mark.parametrize("kind", KINDS_WITH_TARGETS)
+def test_the_targets_of_the_first_inputs_are_taken(kind):
+    x = inputs((7,), count=400)
+    taken = take_probe(KINDS_WITH_TARGETS[kind](x)).targets
+    np.testing.assert_array_equal(taken, targets(x)[:256])
+
+
+@pytest.mark.parametrize("kind", KINDS_WITHOUT)
+def test_inputs_alone_have_no_targets(kind):
+    assert take_probe(KINDS_WITHOUT[kind](inputs((7,), count=400))).targets is None
 
 
 if keras.backend.backend() == "tensorflow":  # it is not there elsewhere
@@ -189,8 +229,27 @@ if keras.backend.backend() == "tensorflow":  # it is not there elsewhere
         import tensorflow as tf
 
         x = inputs((7,), count=400)
-        data = tf.data.Dataset.from_tensor_slices((x, np.zeros(400))).batch(32)
-        np.testing.assert_array_equal(take_inputs(data), x[:256])
+        taken = take_probe(tf.data.Dataset.from_tensor_slices((x, targets(x))).batch(32))
+        np.testing.assert_array_equal(taken.inputs, x[:256])
+        np.testing.assert_array_equal(taken.targets, targets(x)[:256])
+
+
+@pytest.mark.parametrize("structure", [dict, list])
+def test_targets_of_several_outputs_keep_their_structure(structure):
+    x = inputs((7,), 400)
+    y = {"a": x[:, :2], "b": x[:, 0]}
+    y = y if structure is dict else list(y.values())
+    for pair in [(x, y), iter([(x, y)])]:
+        taken = take_probe(pair).targets
+        assert type(taken) is structure
+        assert [part.shape for part in keras.tree.flatten(taken)] == [(256, 2), (256,)]
+
+
+def test_decimal_numbers_are_taken_in_the_precision_of_the_training():
+    taken = take_probe((np.zeros((3, 2), "float64"), np.zeros(3, "float64")))
+    assert (taken.inputs.dtype, taken.targets.dtype) == (np.float32, np.float32)
+    taken = take_probe((np.zeros((3, 2), "uint8"), np.zeros(3, "int64")))
+    assert (taken.inputs.dtype, taken.targets.dtype) == (np.uint8, np.int64)
 
 
 def test_several_inputs_keep_their_structure():
@@ -203,7 +262,13 @@ def test_several_inputs_keep_their_structure():
     ("probe", "error", "message"),
     [
         (3, TypeError, "an array, a dataset or a generator of inputs is needed; got 3"),
-        (np.array(["a", "b"]), TypeError, "numbers are needed; got an array of dtype <U1"),
+        (np.array(["a", "b"]), TypeError, "inputs: numbers are needed; got dtype <U1"),
+        (
+            [3.0, 4.0],
+            TypeError,
+            "inputs: an array, or a list or dict of arrays, is needed; got 3.0",
+        ),
+        (np.float64(3), TypeError, "an array, a dataset or a generator of inputs is needed"),
         (np.zeros((0, 7)), ValueError, r"above 0, are needed; got \[0\]"),
         (iter([]), ValueError, "it has no inputs"),
         ([np.zeros((3, 2)), np.zeros((4, 2))], ValueError, r"of one number.*got \[3, 4\]"),
@@ -212,6 +277,27 @@ def test_several_inputs_keep_their_structure():
 def test_a_value_that_is_no_probe_is_refused(probe, error, message):
     with pytest.raises(error, match=message):
         take_inputs(probe)
+
+
+@pytest.mark.parametrize(
+    ("targets", "error", "message"),
+    [
+        (np.zeros(300), ValueError, r"got \[300\] targets for \[299\] inputs"),
+        ([np.zeros(299), np.zeros(3)], ValueError, r"got \[3, 299\] targets for \[299\] inputs"),
+        (np.full(299, "cat"), TypeError, "targets: numbers are needed; got dtype <U3"),
+        (np.full(299, None), TypeError, "targets: numbers are needed; got dtype object"),
+        ([np.zeros(299), None], TypeError, "targets: an array, .* is needed; got None"),
+        (3, TypeError, "targets: an array, .* is needed; got 3"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(targets, error, message):
+    with pytest.raises(error, match=message):
+        take_probe((np.zeros((299, 7)), targets))
+
+
+def test_batches_with_another_number_of_targets_are_refused():
+    with pytest.raises(ValueError, match=r"got \[9\] targets for \[10\] inputs"):
+        take_probe(iter([(np.zeros((5, 7)), np.zeros(5)), (np.zeros((5, 7)), np.zeros(4))]))
 
 
 def test_inputs_are_sent_in_batches_that_lose_none():
@@ -226,7 +312,7 @@ def test_a_model_that_cannot_be_traced_has_no_outputs_to_measure():
     model = stubborn()
     watched = find(model)
     model.willing = True
-    assert Probe(model, watched, inputs((8, 8, 3))).measure() == {}
+    assert Probe(model, watched, inputs((8, 8, 3))).run().outputs == {}
 
 
 def test_taking_inputs_and_measuring_emit_no_warning():

@@ -44,7 +44,9 @@ def test_every_score_has_a_description():
     now = snapshot(noise_kernel((3, 3, 3, 32)))  # a 3x3 kernel of three channels has them all
     units = np.ones(32)
     outputs = activity.Outputs(4, units, units, units, (-1.0, 1.0), units)
-    scores = fw.score(now, first=now, previous=now, outputs={"conv": outputs})["conv"]
+    scores = fw.score(
+        now, first=now, previous=now, outputs={"conv": outputs}, gradients={"conv": noise_kernel()}
+    )["conv"]
     assert set(scores) | set(scores.filters) == set(DESCRIPTIONS)
     assert set(DESCRIPTIONS) - set(scores) == {"orientation", "labels"}  # of filters only
 
@@ -90,12 +92,21 @@ def test_quick_scores_are_those_that_training_waits_for():
     now = snapshot(noise_kernel((3, 3, 3, 32)))
     units = np.ones(32)
     outputs = {"conv": activity.Outputs(4, units, units, units, (-1.0, 1.0), units)}
-    quick = quick_scores(now, previous=now, epoch=7, outputs=outputs, logs={"loss": 0.5})
+    quick = quick_scores(
+        now,
+        previous=now,
+        epoch=7,
+        outputs=outputs,
+        logs={"loss": 0.5},
+        gradients={"conv": now.kernels[0].array},
+        updates=42,
+    )
     noise = {"noise", "geary_c", "noise_z", "slices", "dc"}
     of_units = {"apoz", "dead_units", "saturated_units", "activation_mean", "activation_std"}
-    assert set(quick["conv"]) == noise | {"norm", "dead", "update"} | of_units
+    of_probe = of_units | {"observations", "gradient"}
+    assert set(quick["conv"]) == noise | {"norm", "dead", "update"} | of_probe
     assert quick["conv"].verdict == "undetermined"
-    assert (quick.epoch, quick.logs) == (7, {"loss": 0.5})
+    assert (quick.epoch, quick.logs, quick.updates) == (7, {"loss": 0.5}, 42)
 
 
 def test_full_scores_add_to_the_quick_ones_and_leave_them_as_they_are():
@@ -132,7 +143,7 @@ def test_no_value_makes_a_score_warn(shape, value, everywhere):
     outputs = {"conv": activity.Outputs(0, zeros, zeros, zeros, (0.0, 1.0), zeros)}
     with warnings.catch_warnings(), np.errstate(all="warn"):
         warnings.simplefilter("error")
-        scores = fw.score(now, first=now, previous=now, outputs=outputs)
+        scores = fw.score(now, first=now, previous=now, outputs=outputs, gradients={"conv": array})
     assert all(np.isfinite(number) for number in scores["conv"].values())
 
 

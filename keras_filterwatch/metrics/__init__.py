@@ -12,6 +12,7 @@ from keras_filterwatch.metrics import (
     appearance,
     dead,
     filterdb,
+    gradient,
     motion,
     noise,
     redundancy,
@@ -30,6 +31,7 @@ __all__ = [
     "appearance",
     "dead",
     "filterdb",
+    "gradient",
     "motion",
     "noise",
     "redundancy",
@@ -62,6 +64,7 @@ METRICS = (
     Metric(appearance.measure, appearance.DESCRIPTIONS),
     Metric(filterdb.measure, filterdb.DESCRIPTIONS),
     Metric(activity.measure, activity.DESCRIPTIONS, quick=True),
+    Metric(gradient.measure, gradient.DESCRIPTIONS, quick=True),
 )
 
 # name of a score -> what it says in one line; `orientation` and `labels` exist per filter only

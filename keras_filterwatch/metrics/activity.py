@@ -13,6 +13,7 @@ DESCRIPTIONS = {
     "saturated_units": "Share of the units whose outputs stay at a rail: 0 is good.",
     "activation_mean": "Mean output of the units for the probe inputs.",
     "activation_std": "Standard deviation of each unit's outputs, mean over the units.",
+    "observations": "Outputs of each unit for the probe: inputs times positions.",
 }
 _SATURATED = 0.9  # mean distance from the middle of a bounded range; .5 is evenly distributed
 
@@ -49,6 +50,7 @@ def measure(facts: KernelFacts) -> Measurements:
     the middle (Rakitianskaia & Engelbrecht 2015, whose bins, being of one sign each, cancel out)
     is above .9; it is .5 if evenly distributed, .350/.557/.742/.890 for tanh of normal numbers of
     size .5/1/2/5. `activation_mean`, `activation_std`: mean and standard deviation of the outputs.
+    `observations`, of the layer only: how many outputs of each unit these were computed from.
     """
     outputs = facts.outputs
     if outputs is None:
@@ -65,7 +67,8 @@ def measure(facts: KernelFacts) -> Measurements:
     if outputs.outward is not None:
         distance = np.asarray(outputs.outward, np.float64) / count
         units["saturated_units"] = (distance > _SATURATED).astype(np.float64)
-    return {
+    measurements = {
         name: Measurement(float(values.mean()) if values.size else np.nan, values)
         for name, values in units.items()
     }
+    return measurements | {"observations": Measurement(float(outputs.count))}

@@ -46,6 +46,8 @@ class KernelFacts:
         previous: its weights at the step before; None if there was none.
         first: its weights at the first step; None if it is not known.
         outputs: the outputs of the layer's units for the probe inputs; None without a probe.
+        gradient: the gradient of the probe's loss by the weights, in the kernel's shape; None
+            without a probe that has targets.
         known: name -> `(filters,)`, scores of the filters that were measured before at this step.
 
     Example:
@@ -61,6 +63,7 @@ class KernelFacts:
     previous: Array | None = None
     first: Array | None = None
     outputs: "Outputs | None" = None
+    gradient: Array | None = None
     known: Mapping[str, Array] = field(default_factory=dict)
 
     @cached_property

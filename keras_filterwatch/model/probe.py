@@ -1,6 +1,7 @@
-"""Keras model and probe inputs in, sums over its units' outputs out: one compiled forward pass."""
+"""Keras model and probe in; its units' outputs, its loss and gradients out: one compiled pass."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from keras import ops
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.model import backends
+from keras_filterwatch.model.loss import InferenceLoss
 from keras_filterwatch.model.selection import short
 from keras_filterwatch.model.trace import recording_calls
 from keras_filterwatch.model.unit_outputs import by_unit, call_model
@@ -20,47 +22,97 @@ _MOST_INPUTS = 256  # that are kept of a probe
 Sums = dict[str, list[Any]]  # kernel name -> count, and of each unit zeros, total, squares, outward
 
 
-def take_inputs(probe: Any) -> Any:
-    """Returns the first 256 inputs of a probe, in the structure that the model is called with.
+@dataclass(frozen=True)
+class ProbeData:
+    """What a probe sends through a model.
+
+    Attributes:
+        inputs: arrays in the structure that the model is called with.
+        targets: arrays in the structure that the model's loss takes; None if there are none.
+    """
+
+    inputs: Any
+    targets: Any = None
+
+
+@dataclass(frozen=True)
+class ProbeResults:
+    """What a model does for a probe, by the weights as they are.
+
+    Attributes:
+        outputs: kernel name -> the outputs of its units; kernels that have none are absent.
+        gradients: kernel name -> the gradient of `loss` by the kernel, frozen or not, in the
+            kernel's shape; empty without targets.
+        loss: the mean of `model.loss.InferenceLoss` over the probe; None without targets.
+        gradient_error: why gradients and loss are missing although there are targets.
+    """
+
+    outputs: dict[str, Outputs]
+    gradients: dict[str, Array] = field(default_factory=dict)
+    loss: float | None = None
+    gradient_error: Exception | None = None
+
+
+def take_probe(probe: Any) -> ProbeData:
+    """Returns the first 256 inputs of a probe, with their targets if it has any.
+
+    Floating-point numbers become `keras.config.floatx()`, as in training.
 
     Args:
-        probe: an array, or a list or dict of arrays, as `model.predict` takes them; or a
-            `tf.data.Dataset`, a generator or a `keras.utils.PyDataset` of batches of these, alone
-            or with targets `(x, y)`.
+        probe: an array, or a list or dict of arrays, as `model.predict` takes them; a tuple
+            `(x, y)` of such inputs and their targets; or a `tf.data.Dataset`, a generator or a
+            `keras.utils.PyDataset` of batches of any of these. Sample weights, as in
+            `(x, y, sample_weight)`, are not used.
 
     Raises:
-        TypeError: something that has no inputs, or inputs that are no numbers.
-        ValueError: no inputs, or parts with different numbers of inputs.
+        TypeError: something that has no inputs, or inputs or targets that are no numbers.
+        ValueError: no inputs, or parts with different numbers of items.
 
     Example:
         >>> import numpy as np
-        >>> take_inputs(np.zeros((1000, 8, 8, 1))).shape
-        (256, 8, 8, 1)
+        >>> data = take_probe((np.zeros((1000, 8, 8, 1)), np.zeros(1000)))
+        >>> data.inputs.shape, data.targets.shape
+        ((256, 8, 8, 1), (256,))
     """
-    if isinstance(probe, tuple):
-        probe = keras.utils.unpack_x_y_sample_weight(probe)[0]
     if isinstance(probe, list | dict) or _is_array(probe):
-        return _check_inputs(
-            keras.tree.map_structure(lambda part: np.array(part[:_MOST_INPUTS]), probe)
-        )
+        return _checked(probe, None)
+    if isinstance(probe, tuple):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(probe)
+        return _checked(x, y)
     if isinstance(probe, keras.utils.PyDataset):
         probe = map(probe.__getitem__, range(probe.num_batches or 1))
     if not isinstance(probe, Iterable):
         raise TypeError(
             f"probe: an array, a dataset or a generator of inputs is needed; got {short(probe)}."
         )
-    parts: list[Any] = []
+    inputs: list[Any] = []
+    targets: list[Any] = []
     count = 0
     for batch in probe:
-        x = keras.utils.unpack_x_y_sample_weight(batch)[0] if isinstance(batch, tuple) else batch
-        parts.append(keras.tree.map_structure(backends.to_numpy, x))
-        count += len(keras.tree.flatten(parts[-1])[0])
+        is_pair = isinstance(batch, tuple)
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch) if is_pair else (batch, None, None)
+        inputs.append(keras.tree.map_structure(backends.to_numpy, x))
+        if y is not None:
+            targets.append(keras.tree.map_structure(backends.to_numpy, y))
+        count += len(keras.tree.flatten(inputs[-1])[0])
         if count >= _MOST_INPUTS:
             break
-    if not parts:
+    if not inputs:
         raise ValueError("probe: it has no inputs (a generator can be used once only).")
-    joined = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays)[:_MOST_INPUTS], *parts)
-    return _check_inputs(joined)
+    return _checked(_joined(inputs), _joined(targets) if targets else None)
+
+
+def take_inputs(probe: Any) -> Any:
+    """Returns the first 256 inputs of a probe, in the structure that the model is called with.
+
+    The argument and the errors are those of `take_probe`.
+
+    Example:
+        >>> import numpy as np
+        >>> take_inputs(np.zeros((1000, 8, 8, 1))).shape
+        (256, 8, 8, 1)
+    """
+    return take_probe(probe).inputs
 
 
 def batches(inputs: Any) -> Iterator[Any]:
@@ -73,35 +125,94 @@ def batches(inputs: Any) -> Iterator[Any]:
 class Probe:
     """Inputs that are sent through a model again and again, to see what its units return.
 
-    The forward pass is compiled as the backend does it. It returns a few sums for each unit.
+    With targets, a backward pass follows, to see how strongly the model's loss acts on each kernel.
+    The passes are those of inference and compiled as the backend does it. They change neither the
+    model, its metrics and optimizer, nor the random numbers of its training.
 
     Args:
         model: any built Keras model.
-        watched: its kernels. Those without outputs of their own are left out.
-        inputs: what `take_inputs` returns.
+        watched: its kernels. Those without outputs of their own have gradients only.
+        inputs, targets: those of `ProbeData`.
     """
 
-    def __init__(self, model: keras.Model, watched: WatchedLayers, inputs: Any) -> None:
+    def __init__(
+        self, model: keras.Model, watched: WatchedLayers, inputs: Any, targets: Any = None
+    ) -> None:
+        self._model = model
         self._inputs = inputs
+        self._targets = targets
+        self._watched = watched.kernels
         self._kernels = {kernel.name: kernel for kernel in watched.kernels if kernel.output_sites}
         self._at_site: dict[tuple[int, int], list[WatchedKernel]] = {}
         for kernel in self._kernels.values():
             for site in kernel.output_sites:
                 self._at_site.setdefault((id(site.layer), site.number), []).append(kernel)
-        self._run = backends.compiled(
-            model, lambda batch: self._sums(lambda: call_model(model, batch))
-        )
+        self._variables = {
+            id(kernel.variable): kernel.variable
+            for kernel in watched.kernels
+            if keras.backend.is_float_dtype(kernel.variable.dtype)  # not of quantized layers
+        }
+        self._run_forward = backends.compiled(model, lambda batch: self._forward(batch)[1])
+        self._run_backward: Callable[..., Any] | None = None
+        self._compile_loss: Any = None  # of the model, as `_run_backward` was made
+        self._gradient_error: Exception | None = None
 
-    def measure(self) -> dict[str, Outputs]:
-        """Returns kernel name -> what its units return for the inputs, by the weights as they are.
+    def run(self) -> ProbeResults:
+        """Returns what the model does for the probe, by the weights as they are.
+
+        Where the loss or its gradients cannot be computed, this is not tried again until the
+        model is compiled anew.
 
         Raises:
             Exception: whatever the model raises for these inputs.
         """
-        totals: Sums = {}
-        results = [
-            self._run(batch) for batch in batches(self._inputs)
+        if self._targets is not None:
+            compile_loss = getattr(self._model, "_compile_loss", None)
+            if self._run_backward is None or compile_loss is not self._compile_loss:
+                self._run_backward = self._compiled_backward()
+                self._compile_loss = compile_loss
+                self._gradient_error = None
+            if self._gradient_error is None:
+                try:
+                    return self._results_with_gradients(self._run_backward)
+                except Exception as error:
+                    # its traceback would keep all tensors
+                    self._gradient_error = error.with_traceback(None)
+        sums = [
+            self._run_forward(batch) for batch in batches(self._inputs)
         ]  # the backend may compute them in parallel
+        return ProbeResults(self._outputs(sums), gradient_error=self._gradient_error)
+
+    def _results_with_gradients(self, run: Callable[..., Any]) -> ProbeResults:
+        """Returns outputs, gradients and loss."""
+        count = len(keras.tree.flatten(self._inputs)[0])
+        scale = backends.loss_scale(self._model)
+        sums, losses, gradients = [], [], None
+        for inputs, targets in batches([self._inputs, self._targets]):
+            share = len(keras.tree.flatten(inputs)[0]) / count
+            (batch_sums, loss), parts = run(inputs, targets, np.float32(share * scale))
+            sums.append(batch_sums)
+            losses.append((share, loss))
+            gradients = _add(gradients, parts)
+        arrays = {
+            variable: backends.to_numpy(gradient) / scale
+            if scale != 1
+            else backends.to_numpy(gradient)
+            for variable, gradient in zip(self._variables, gradients or [], strict=True)
+        }
+        return ProbeResults(
+            self._outputs(sums),
+            {
+                kernel.name: kernel.arrange(arrays[id(kernel.variable)])
+                for kernel in self._watched
+                if id(kernel.variable) in arrays
+            },
+            float(sum(share * float(backends.to_numpy(loss)) for share, loss in losses)),
+        )
+
+    def _outputs(self, results: list[Sums]) -> dict[str, Outputs]:
+        """Returns the outputs of the units, from the sums over them in each batch."""
+        totals: Sums = {}
         for result in results:
             for name, sums in result.items():
                 arrays = [np.asarray(backends.to_numpy(each), np.float64) for each in sums]
@@ -111,8 +222,23 @@ class Probe:
             for name, (count, zeros, total, squares, *outward) in totals.items()
         }
 
-    def _sums(self, call: Callable[[], Any]) -> Sums:
-        """Returns the sums over the outputs of each kernel's units while the model is called."""
+    def _compiled_backward(self) -> Callable[..., Any]:
+        """Returns a function of inputs, targets and a factor by which it multiplies gradients.
+
+        It returns the sums over the units' outputs and the loss, and the gradients.
+        """
+        inference_loss = InferenceLoss(self._model)
+
+        def forward(inputs: Any, targets: Any, factor: Any) -> tuple[Any, Any]:
+            outputs, sums = self._forward(inputs)
+            loss = inference_loss(inputs, targets, outputs)
+            return loss * factor, (sums, ops.stop_gradient(loss))
+
+        variables = list(self._variables.values())
+        return backends.compiled_with_gradients(self._model, variables, forward)
+
+    def _forward(self, inputs: Any) -> tuple[Any, Sums]:
+        """Returns the outputs of the model, and the sums over those of each kernel's units."""
         numbers: dict[int, int] = {}
         sums: Sums = {}
 
@@ -120,13 +246,12 @@ class Probe:
             number = numbers.get(id(layer), 0)
             numbers[id(layer)] = number + 1
             for kernel in self._at_site.get((id(layer), number), ()):
-                units = by_unit(keras.tree.flatten(outputs)[0], kernel)
+                units = by_unit(ops.stop_gradient(keras.tree.flatten(outputs)[0]), kernel)
                 for part in [] if units is None else backends.split(units):
                     sums[kernel.name] = _add(sums.get(kernel.name), _sums_of(part, kernel))
 
         with recording_calls(record):
-            call()
-        return sums
+            return call_model(self._model, inputs), sums
 
 
 def _sums_of(units: Any, kernel: WatchedKernel) -> list[Any]:
@@ -154,15 +279,46 @@ def _bounds(kernel: WatchedKernel) -> tuple[float, float] | None:
 
 
 def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "__getitem__")
+    return hasattr(value, "__getitem__") and len(getattr(value, "shape", ())) > 0
 
 
-def _check_inputs(inputs: Any) -> Any:
-    parts: list[Array] = keras.tree.flatten(inputs)
-    sizes = {len(part) for part in parts}
+def _joined(batches: list[Any]) -> Any:
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+
+
+def _checked(inputs: Any, targets: Any) -> ProbeData:
+    """Returns the first inputs and targets, whatever their number, once they are known to fit."""
+    sizes = _sizes(inputs, "inputs")
     if len(sizes) != 1 or sizes == {0}:
         raise ValueError(f"probe: inputs of one number, above 0, are needed; got {sorted(sizes)}.")
+    first_inputs = _first(inputs, "inputs")
+    if targets is None:
+        return ProbeData(first_inputs)
+    if _sizes(targets, "targets") != sizes:
+        raise ValueError(
+            f"probe: as many targets as inputs are needed; got {sorted(_sizes(targets, 'targets'))}"
+            f" targets for {sorted(sizes)} inputs."
+        )
+    return ProbeData(first_inputs, _first(targets, "targets"))
+
+
+def _sizes(structure: Any, what: str) -> set[int]:
+    parts = keras.tree.flatten(structure)
     for part in parts:
-        if part.dtype.kind not in "fiub":
-            raise TypeError(f"probe: numbers are needed; got an array of dtype {part.dtype}.")
-    return inputs
+        if not _is_array(part):
+            raise TypeError(
+                f"probe: {what}: an array, or a list or dict of arrays, is needed; got "
+                f"{short(part)}."
+            )
+    return {int(part.shape[0]) for part in parts}
+
+
+def _first(structure: Any, what: str) -> Any:
+    def first(part: Any) -> Array:
+        array = np.array(backends.to_numpy(part[:_MOST_INPUTS]))
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"probe: {what}: numbers are needed; got dtype {array.dtype}.")
+        with np.errstate(all="ignore"):  # what overflows here does so in training
+            return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+
+    return keras.tree.map_structure(first, structure)
