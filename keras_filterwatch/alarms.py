@@ -1,7 +1,8 @@
 """Alarm, and how rules are followed: rules and a history in, alarms out."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -12,16 +13,19 @@ from keras_filterwatch.text import error_message
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something is probably wrong.
+    """What a rule found at a step, and whether it still holds.
 
     Attributes:
         rule: the rule's name, as `stop_on` takes it.
-        layer: the layer that the alarm is about.
+        layer: the layer that the alarm is about; `""` if it is about the whole network.
         step: the step at which the alarm was raised.
         value: what was measured.
         threshold: the bound that `value` passed.
         filters: indices of the filters concerned; empty if the whole layer is.
         message: the same in a sentence.
+        level: `"error"` if training cannot go on, `"warning"` if something is probably wrong with
+            it, `"note"` if something is odd but harmless so far.
+        ended: the step at which it did not hold any more; None while it holds.
 
     Example:
         >>> Alarm("too_large", "head", 3, 11.5, 10.0, (), "A weight of head is 11.5.").rule
@@ -35,9 +39,13 @@ class Alarm:
     threshold: float
     filters: tuple[int, ...]
     message: str
+    level: str = "warning"
+    ended: int | None = None
 
 
 Rule = Callable[[History], Iterable[Alarm]]
+
+LEVELS = ("error", "warning", "note")  # the most severe first
 
 _FIELD_TYPES: dict[str, Any] = {
     "rule": str,
@@ -71,16 +79,42 @@ class Judgement:
     """What rules say at the last step of a history.
 
     Attributes:
-        alarms: all alarms so far, oldest first; a rule raises one alarm about a layer.
-        new: those of `alarms` that this step added.
-        active: names of the rules that raise an alarm at this step, an earlier one included.
-        failures: rules that failed.
+        raised: all that was raised so far, of every level and ended or not, oldest first.
+        new: those of `raised` that this step added.
+        ended: those of `raised` that ended at this step.
+        failures: rules that failed at this step.
+
+    Example:
+        >>> alarm = Alarm("too_large", "head", 3, 11.5, 10.0, (), "A weight of head is 11.5.")
+        >>> judgement = Judgement(raised=(alarm,))
+        >>> len(judgement.alarms), len(judgement.notes), judgement.active
+        (1, 0, frozenset({'too_large'}))
     """
 
-    alarms: tuple[Alarm, ...] = ()
+    raised: tuple[Alarm, ...] = ()
     new: tuple[Alarm, ...] = ()
-    active: frozenset[str] = frozenset()
+    ended: tuple[Alarm, ...] = ()
     failures: tuple[RuleFailure, ...] = ()
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """All errors and warnings so far, oldest first."""
+        return tuple(alarm for alarm in self.raised if alarm.level != "note")
+
+    @property
+    def notes(self) -> tuple[Alarm, ...]:
+        """All notes so far, oldest first."""
+        return tuple(alarm for alarm in self.raised if alarm.level == "note")
+
+    @property
+    def holding(self) -> tuple[Alarm, ...]:
+        """The errors and warnings that hold now, oldest first."""
+        return tuple(alarm for alarm in self.alarms if alarm.ended is None)
+
+    @property
+    def active(self) -> frozenset[str]:
+        """Names of the rules whose errors or warnings hold now."""
+        return frozenset(alarm.rule for alarm in self.holding)
 
 
 def follow(
@@ -88,45 +122,62 @@ def follow(
 ) -> Judgement:
     """Follows rules at the last step of a history. A rule that fails does not stop the others.
 
+    What a rule raises about a layer holds as long as the rule raises it at each step with the same
+    level. If it is not raised any more, or with another level, it ends at this step. Where a rule
+    fails, what it raised before goes on.
+
     Args:
         rules: functions `history -> alarms`.
         history: the `Scores` of each step so far, oldest first, at least one.
-        earlier: the alarms of the steps before.
+        earlier: `raised` of the judgement at the step before.
 
     Returns:
-        The judgement at the last step; its `alarms` are `earlier` of the next one.
+        The judgement at the last step.
 
     Example:
         >>> from keras_filterwatch.scores import Scores
         >>> follow([lambda history: history[0]["conv"]], [Scores(0, 0, {})]).failures[0].rule
         '<lambda>'
     """
-    history = History.of(history)
-    known = {(alarm.rule, alarm.layer) for alarm in earlier}
-    new: list[Alarm] = []
-    active: set[str] = set()
+    history, rules = History.of(history), tuple(rules)
     failures: list[RuleFailure] = []
+    now: dict[tuple[str, str], Alarm] = {}  # what is raised at this step and not earlier
     for rule in rules:
-        for result in _results(rule, history):
-            if isinstance(result, RuleFailure):
-                failures.append(result)
-                continue
-            active.add(result.rule)
-            if (result.rule, result.layer) not in known:
-                known.add((result.rule, result.layer))
-                new.append(result)
-    return Judgement((*earlier, *new), tuple(new), frozenset(active), tuple(failures))
+        result = _result(rule, history)
+        if isinstance(result, RuleFailure):
+            failures.append(result)
+            continue
+        for alarm in result:
+            known = now.setdefault((alarm.rule, alarm.layer), alarm)
+            if LEVELS.index(alarm.level) < LEVELS.index(known.level):
+                now[alarm.rule, alarm.layer] = alarm
+    names, failed = {rule_name(rule) for rule in rules}, {failure.rule for failure in failures}
+    raised: list[Alarm] = []
+    ended: list[Alarm] = []
+    for alarm in earlier:
+        if alarm.ended is None:
+            again = now.get((alarm.rule, alarm.layer))
+            # an alarm under a name that no rule has may be of any rule that failed
+            is_unknown = alarm.rule in failed or (bool(failed) and alarm.rule not in names)
+            if again and again.level == alarm.level:
+                del now[alarm.rule, alarm.layer]
+            elif again or not is_unknown:
+                alarm = replace(alarm, ended=history[-1].step)
+                ended.append(alarm)
+        raised.append(alarm)
+    new = [replace(alarm, ended=None) for alarm in now.values()]
+    return Judgement((*raised, *new), tuple(new), tuple(ended), tuple(failures))
 
 
-def _results(rule: Rule, history: History) -> Iterator[Alarm | RuleFailure]:
-    """Yields the alarms of one rule, and what is wrong with it."""
+def _result(rule: Rule, history: History) -> list[Alarm] | RuleFailure:
+    """Returns the alarms of one rule, or what is wrong with it."""
     name = rule_name(rule)
     try:
-        for alarm in _iterable(rule(history)):
-            fault = _fault(alarm)
-            yield RuleFailure(name, fault, _WANTED) if fault else alarm
+        alarms = list(_iterable(rule(history)))
+        fault = next(filter(None, map(_fault, alarms)), "")
+        return RuleFailure(name, fault, _WANTED) if fault else alarms
     except Exception as error:
-        yield RuleFailure(name, f"raised {type(error).__name__}", error_message(error))
+        return RuleFailure(name, f"raised {type(error).__name__}", error_message(error))
 
 
 def _iterable(result: Any) -> Iterable[Any]:
@@ -143,6 +194,10 @@ def _fault(result: Any) -> str:
         value = getattr(result, field)
         if not isinstance(value, kind) or (kind is Iterable and isinstance(value, str | bytes)):
             return f"returned an Alarm whose {field} is of type {type(value).__name__}"
+    if result.level not in LEVELS:
+        levels = ", ".join(map(repr, LEVELS))
+        level = reprlib.repr(result.level)
+        return f"returned an Alarm whose level is {level}: one of {levels} is needed"
     return ""
 
 

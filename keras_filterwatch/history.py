@@ -5,14 +5,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import overload
 
+import numpy as np
+
+from keras_filterwatch.model_facts import ModelFacts
+from keras_filterwatch.progress import (
+    HALF_WAY,
+    NOWHERE,
+    Yardstick,
+    epochs_logged,
+    is_behind,
+    is_worse_than_guessing,
+    learning,
+    paired,
+    patience,
+    stands_still,
+    yardsticks,
+)
 from keras_filterwatch.scores import LayerScores, Scores
 
+AT_REST = 2e-4  # rotation of the layer that turned most, in a network that stands still
+_UPDATES_TO_MOVE = 100
 UNMOVED = 0.01  # rotation below which a layer has kept its first direction (see rules.noisy)
-
-_ACCURACIES = (
-    *("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"),
-    "binary_accuracy",
-)
 
 
 class History(Sequence[Scores]):
@@ -22,6 +35,7 @@ class History(Sequence[Scores]):
 
     Args:
         steps: the `Scores` of each step, oldest first.
+        facts: what is known about the model; nothing by default.
 
     Example:
         >>> history = History([Scores(0, 0, {}), Scores(1, 1, {}, logs={"loss": 0.5})])
@@ -29,8 +43,9 @@ class History(Sequence[Scores]):
         (1, 1)
     """
 
-    def __init__(self, steps: Iterable[Scores] = ()) -> None:
+    def __init__(self, steps: Iterable[Scores] = (), facts: ModelFacts | None = None) -> None:
         self._steps = tuple(steps)
+        self.facts = facts or ModelFacts()
 
     @classmethod
     def of(cls, steps: Sequence[Scores]) -> "History":
@@ -43,7 +58,7 @@ class History(Sequence[Scores]):
     def __getitem__(self, index: slice) -> "History": ...
     def __getitem__(self, index: int | slice) -> "Scores | History":
         if isinstance(index, slice):
-            return History(self._steps[index])
+            return History(self._steps[index], self.facts)
         return self._steps[index]
 
     def __len__(self) -> int:
@@ -64,16 +79,17 @@ class History(Sequence[Scores]):
     def epoch_ends(self) -> "History":
         """The first step and the steps at the ends of epochs, without those within an epoch."""
         before = [None, *self._steps]
-        return History(
+        ends = (
             scores
             for scores, previous in zip(self._steps, before, strict=False)
             if previous is None or scores.epoch > previous.epoch
         )
+        return History(ends, self.facts)
 
     @cached_property
     def logged(self) -> "History":
-        """The steps at which Keras logged a loss: the ends of epochs."""
-        return History(scores for scores in self._steps if "loss" in scores.logs)
+        """The steps with the logs of an epoch: its losses and metrics."""
+        return History(epochs_logged(self._steps), self.facts)
 
     @property
     def epochs(self) -> int:
@@ -112,9 +128,35 @@ class History(Sequence[Scores]):
 
     @property
     def largest_rotation(self) -> float:
-        """The rotation since the start of the layer that turned most; NaN if none is known."""
-        rotations = (layer["rotation"] for layer in self[-1].values() if "rotation" in layer)
+        """The largest rotation since the start of the layers that may train; NaN if unknown."""
+        layers = self[-1].values() if self else ()
+        rotations = (each["rotation"] for each in layers if each.trainable and "rotation" in each)
         return max(rotations, default=math.nan)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True if no layer that may train has moved to speak of, whatever the loss does.
+
+        The largest rotation since the start is below 2e-4, at which weights changed by 2 %; or,
+        of fewer than 100 updates, if it would be at 100. A rotation grows with the square of the
+        way at most.
+        """
+        updates = self[-1].updates if self and self[-1].updates else _UPDATES_TO_MOVE
+        as_at_100 = max(1.0, _UPDATES_TO_MOVE / updates) ** 2
+        return self.largest_rotation * as_at_100 < AT_REST
+
+    @property
+    def has_diverged(self) -> bool:
+        """True if the last loss, or the norm of a filter, is not finite."""
+        norms = (layer.filters.get("norm") for layer in self[-1].values()) if self else ()
+        loss = self[-1].logs.get("loss", 0.0) if self else 0.0
+        finite = all(norm is None or bool(np.isfinite(norm).all()) for norm in norms)
+        return not (finite and math.isfinite(loss))
+
+    @property
+    def gets_nowhere(self) -> bool:
+        """True if the network learns nothing, after time enough to learn something."""
+        return self.learning == NOWHERE
 
     def later_layers_moved(self, times: float = 10.0) -> bool:
         """Returns True if, at some step, a layer had turned far more than the first trainable one.
@@ -134,35 +176,57 @@ class History(Sequence[Scores]):
 
     # Progress of the training
 
+    @property
+    def patience(self) -> int:
+        """After how many epochs a training is judged: a fifth of the planned ones, 2 to 5."""
+        return patience(self.facts)
+
+    @cached_property
+    def learning(self) -> str:
+        """Whether the network learns: `"learns"`, `"still improves"`, `"gets nowhere"`.
+
+        Or `"can't tell"`: too early, or the logs do not say (`keras_filterwatch.progress`).
+        """
+        return learning(self._steps, self.facts, self.was_pretrained(), self.is_at_rest)
+
+    @cached_property
+    def struggles(self) -> bool:
+        """True if training diverged, gets nowhere, or stays well behind perfection.
+
+        What is odd about the set-up, or about layers as training began, is then a likely reason.
+        """
+        return (
+            self.has_diverged
+            or self.gets_nowhere
+            or is_worse_than_guessing(self._steps, self.facts)
+            or stands_still(self._steps, self.facts)
+            or is_behind(self._steps, self.facts)
+        )
+
     def progress(self, prefix: str = "") -> float:
         """Returns the way from guessing to perfection that training has gone, 0 to 1.
 
-        By the accuracy where one is logged, else by the share of the first epoch's loss that is
-        gone: 0 if the last loss is missing or NaN. NaN without a first loss above 0.
+        On the most trusted yardstick (`keras_filterwatch.progress.yardsticks`), the same one for
+        both data: by an accuracy where one is logged, else by another metric or the loss. 0 if
+        the last value is missing or NaN. NaN without evidence.
 
         Args:
             prefix: `""` for the training data, `"val_"` for the validation data.
         """
-        accuracy = self.accuracy(prefix)
-        if not math.isnan(accuracy):
-            return accuracy
-        losses = [scores.logs.get(f"{prefix}loss", math.nan) for scores in self.logged]
-        return max(0.0, 1 - losses[-1] / losses[0]) if losses and losses[0] > 0 else math.nan
-
-    def accuracy(self, prefix: str = "") -> float:
-        """Returns the accuracy at the last epoch: 0 for guessing, 1 for perfection, NaN if unknown.
-
-        Guessing is right in one of as many cases as a dense last layer has units, in one of two
-        where it has one unit, and never where the last layer is not dense.
-        """
-        last = self.logged[-1] if self.logged else None
-        names = [f"{prefix}{name}" for name in _ACCURACIES]
-        name = next((name for name in names if last and name in last.logs), None)
-        if last is None or name is None:
+        yardstick = self.yardstick
+        if yardstick is None:
             return math.nan
-        shapes = [layer.shape for layer in last.values()]
-        guess = 1 / max(2, shapes[-1][-1]) if shapes and len(shapes[-1]) == 2 else 0.0
-        return max(0.0, (last.logs[name] - guess) / (1 - guess))
+        ways = yardstick.ways(self.logged, prefix)
+        if not ways:
+            return math.nan
+        is_missing = prefix + yardstick.name not in self.logged[-1].logs
+        return 0.0 if is_missing or not ways[-1] > 0 else min(1.0, ways[-1])
+
+    @cached_property
+    def yardstick(self) -> Yardstick | None:
+        """The most trusted yardstick: one of validation data too, where there is any."""
+        every = yardsticks(self._steps, self.facts)
+        return paired(self._steps, self.facts) or (every[0] if every else None)
 
     def gap(self) -> float:
         """Returns the progress on the training data minus that on the validation data.
@@ -172,25 +236,29 @@ class History(Sequence[Scores]):
         return self.progress() - self.progress("val_")
 
     def best_validation_progress(self) -> float:
-        """Returns the best validation progress of all epochs, 0 to 1; NaN if none is known."""
-        ends = [end for end, scores in enumerate(self._steps, 1) if "loss" in scores.logs]
-        values = (self[:end].progress("val_") for end in ends)
-        return max((value for value in values if not math.isnan(value)), default=math.nan)
+        """Returns the best validation progress of all epochs, 0 to 1; NaN if none is known.
 
-    def gets_nowhere(self, epochs: int = 3) -> bool:
-        """Returns True if training is below half way and made no progress in so many epochs."""
-        ends = [end for end, scores in enumerate(self._steps, 1) if "loss" in scores.logs]
-        if len(ends) < epochs:
-            return False
-        before, now = (self[:end].progress() for end in (ends[-epochs], ends[-1]))
-        return now < 0.5 and now - before < 0.05
+        On the yardsticks whose guessing is known, or the most trusted one where there is none.
+        """
+        every = yardsticks(self._steps, self.facts)
+        known = [each for each in every if each.knows_guess]
+        used = known or [each for each in every if each == self.yardstick]
+        ways = [way for each in used for way in each.ways(self.logged, "val_")]
+        return max((min(1.0, max(0.0, way)) for way in ways if way == way), default=math.nan)
 
     def was_pretrained(self) -> bool:
-        """Returns True if the model was probably trained before it was watched.
+        """Returns True if what may train was probably trained before it was watched.
 
-        It had structure at the start and its accuracy, if one is logged, is above half way; or it
-        performs well with unmoved weights.
+        A bias or BatchNormalization was no longer at its initial values; or the model had
+        structure at the start and did not fail since; or it does well with unmoved weights, by a
+        curve whose guessing is known.
         """
-        if any(layer.verdict == "structured" for layer in self[0].values()):
-            return not self.accuracy() <= 0.5
-        return self.largest_rotation < UNMOVED and self.progress() > 0.5
+        free = {name: layer for name, layer in self[0].items() if layer.trainable}
+        if any(self.facts.was_trained.get(name) for name in free):
+            return True
+        known = [each for each in yardsticks(self._steps, self.facts) if each.knows_guess]
+        ways = [way for each in known for way in each.ways(self.logged)[-1:]]
+        does_well = any(way > HALF_WAY for way in ways)
+        if any(layer.verdict == "structured" for layer in free.values()):
+            return does_well or not known
+        return does_well and self.largest_rotation < UNMOVED

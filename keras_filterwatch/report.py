@@ -21,8 +21,9 @@ class Report:
         scores: the scores of this step.
         pictures: (picture's name, layer's name) -> Pillow image, such as
             `report.pictures["filters", "conv2d"]`.
-        alarms: all alarms so far, oldest first.
-        diagnosis: the most probable cause of the alarms.
+        alarms: all errors and warnings so far, ended ones included, oldest first.
+        diagnosis: the most probable cause of those that hold.
+        notes: all notes so far, ended ones included, oldest first.
 
     Example:
         >>> report = Report(Scores(3, 3, {}), {}, (), Diagnosis("no fault found", (), "Train on."))
@@ -34,6 +35,7 @@ class Report:
     pictures: "Mapping[tuple[str, str], Image.Image]"
     alarms: tuple[Alarm, ...]
     diagnosis: Diagnosis
+    notes: tuple[Alarm, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pictures", MappingProxyType(dict(self.pictures)))

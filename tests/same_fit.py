@@ -43,7 +43,7 @@ def main():
     x, y = random.random((64, 16, 16, 3), "float32"), random.integers(4, size=64)
     model.compile(keras.optimizers.SGD(0.05), loss="sparse_categorical_crossentropy")
     directory = tempfile.mkdtemp()
-    watch = fw.FilterWatch(directory)
+    watch = fw.FilterWatch(directory, probe=(x, y))
     model.fit(x, y, batch_size=16, epochs=3, shuffle=False, callbacks=[watch], verbose=0)
     events = EventAccumulator(f"{directory}/filterwatch")
     events.Reload()
@@ -52,7 +52,9 @@ def main():
         "tensorflow": "tensorflow" in sys.modules,
         "tags": events.Tags()["tensors"],
         "scores": [
-            {name: dict(layer) for name, layer in scores.items()} for scores in watch.history
+            {name: dict(layer) for name, layer in scores.items()}
+            | {"logs": {"probe_loss": scores.logs["probe_loss"]}}
+            for scores in watch.history
         ],
     }
     print(json.dumps(result))

@@ -1,13 +1,14 @@
-"""Following rules: every rule is heard, and one that fails is named and stops no other."""
+"""Following rules: what begins, goes on and ends, and what a rule that fails costs."""
 
 import functools
 import warnings
 
 import numpy as np
 import pytest
+from small_rules import alarm, raising, spans
 
 import keras_filterwatch as fw
-from keras_filterwatch.alarms import Alarm, Judgement, follow, rule_name
+from keras_filterwatch.alarms import Judgement, follow, rule_name
 from keras_filterwatch.history import History
 from keras_filterwatch.scores import LayerScores, Scores
 
@@ -19,27 +20,118 @@ def history(steps=1):
     return History(Scores(step, step, {"conv": layer}, {}, {"loss": 1.0}) for step in range(steps))
 
 
-def alarm(rule="mine", layer="conv", **changes):
-    fields = {"step": 0, "value": 1.0, "threshold": 0.5, "filters": (), "message": "It is so."}
-    return Alarm(rule, layer, **{**fields, **changes})
+def judgements(*rules, steps):
+    """The judgement at each step."""
+    results = [Judgement()]
+    for end in range(1, steps + 1):
+        results.append(follow(rules, history(steps)[:end], results[-1].raised))
+    return results[1:]
 
 
-def test_a_rule_raises_one_alarm_about_a_layer_over_all_steps():
-    def always(history):
-        return [alarm("always", layer, step=history[-1].step) for layer in ("conv", "head")]
-
-    judgement, new = Judgement(), []
-    for end in (1, 2, 3):
-        judgement = follow([always], history(3)[:end], judgement.alarms)
-        new.append(len(judgement.new))
-    assert new == [2, 0, 0]
-    assert [(a.layer, a.step) for a in judgement.alarms] == [("conv", 0), ("head", 0)]
+def test_what_is_raised_at_each_step_is_one_alarm_with_its_first_step():
+    results = judgements(raising(*["warning"] * 3), steps=3)
+    assert [spans(result.new) for result in results] == [[("warning", 0, None)], [], []]
+    assert [spans(result.alarms) for result in results] == [[("warning", 0, None)]] * 3
 
 
-def test_active_rules_are_those_with_an_alarm_now_also_one_raised_before():
-    judgement = follow([lambda history: [alarm()]], history(), [alarm()])
-    assert judgement.active == {"mine"}
-    assert not follow([lambda history: []], history(), [alarm()]).active
+def test_alarms_of_one_rule_about_two_layers_are_two():
+    last = judgements(raising("warning"), raising("warning", layer="head"), steps=1)[-1]
+    assert [each.layer for each in last.alarms] == ["first", "head"]
+
+
+def test_an_alarm_ends_at_the_first_step_at_which_it_is_not_raised():
+    results = judgements(raising("warning", "warning", None, None), steps=4)
+    assert [spans(result.ended) for result in results] == [[], [], [("warning", 0, 2)], []]
+    assert spans(results[-1].alarms) == [("warning", 0, 2)]
+
+
+def test_an_alarm_that_is_raised_again_after_it_ended_is_a_new_one():
+    results = judgements(raising("error", None, "error"), steps=3)
+    assert spans(results[-1].alarms) == [("error", 0, 1), ("error", 2, None)]
+    assert spans(results[-1].new) == [("error", 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("note", "warning"), ("warning", "note"), ("warning", "error"), ("error", "warning")],
+)
+def test_another_level_ends_the_alarm_and_begins_one(before, after):
+    last = judgements(raising(before, after), steps=2)[-1]
+    assert spans(last.raised) == [(before, 0, 1), (after, 1, None)]
+    assert spans(last.ended) == [(before, 0, 1)]
+    assert spans(last.new) == [(after, 1, None)]
+
+
+def test_errors_and_warnings_are_alarms_and_notes_are_not():
+    rules = [raising(level, rule=level) for level in ("note", "error", "warning")]
+    last = judgements(*rules, steps=1)[-1]
+    assert [each.level for each in last.raised] == ["note", "error", "warning"]
+    assert [each.level for each in last.alarms] == ["error", "warning"]
+    assert [each.level for each in last.notes] == ["note"]
+
+
+def test_alarms_that_hold_are_those_that_have_not_ended():
+    ends, goes_on = raising("warning", None, rule="ends"), raising("error", "error", rule="goes_on")
+    last = judgements(ends, goes_on, raising("note", "note", rule="note"), steps=2)[-1]
+    assert [each.rule for each in last.holding] == ["goes_on"]
+    assert last.active == {"goes_on"}
+
+
+def test_of_two_alarms_of_a_rule_about_a_layer_at_one_step_the_first_counts():
+    def twice(history):
+        return [alarm(message="first"), alarm(message="second")]
+
+    assert [each.message for each in follow([twice], history()).raised] == ["first"]
+
+
+def test_of_two_alarms_of_a_rule_about_a_layer_at_one_step_the_more_severe_counts():
+    def twice(history):
+        return [alarm(level="note"), alarm(level="error"), alarm(level="warning")]
+
+    assert [each.level for each in follow([twice], history()).raised] == ["error"]
+
+
+def failing_at(step, *levels, rule="fails"):
+    """A rule like `raising`, which raises KeyError at one step."""
+
+    def fails(history):
+        if history[-1].step == step:
+            raise KeyError("oops")
+        return raising(*levels, rule=rule)(history)
+
+    return fails
+
+
+@pytest.mark.parametrize("rule", ["fails", "a name that is not the function's"])
+def test_the_alarms_of_a_rule_that_fails_go_on(rule):
+    results = judgements(failing_at(1, "warning", None, None, rule=rule), steps=3)
+    assert [spans(result.alarms) for result in results] == [
+        [("warning", 0, None)],
+        [("warning", 0, None)],
+        [("warning", 0, 2)],
+    ]
+
+
+def test_the_alarms_of_other_rules_end_where_a_rule_fails():
+    def ends(history):
+        return raising("warning", None, rule="ends")(history)
+
+    last = judgements(failing_at(1, None, None), ends, steps=2)[-1]
+    assert spans(last.alarms) == [("warning", 0, 1)]
+
+
+def test_what_a_rule_raised_before_it_failed_does_not_begin():
+    def fails(history):
+        yield alarm("fails")
+        raise KeyError("oops")
+
+    assert follow([fails], history()).raised == ()
+
+
+def test_an_alarm_holds_at_the_step_that_raises_it_whatever_the_rule_says():
+    assert spans(follow([lambda history: [alarm(ended=7)]], history()).new) == [
+        ("warning", 0, None)
+    ]
 
 
 def test_following_rules_changes_nothing_that_came():
@@ -50,14 +142,13 @@ def test_following_rules_changes_nothing_that_came():
 
 def test_a_rule_that_raises_is_named_and_the_others_are_followed():
     def broken(history):
-        yield alarm("broken")
         raise KeyError("oops")
 
     judgement = follow([broken, lambda history: [alarm()]], history())
     assert [(f.rule, f.what, f.reason) for f in judgement.failures] == [
         ("broken", "raised KeyError", "'oops'")
     ]
-    assert [a.rule for a in judgement.alarms] == ["broken", "mine"]
+    assert [a.rule for a in judgement.alarms] == ["mine"]
 
 
 class UnreadableError(Exception):
@@ -92,6 +183,15 @@ NONSENSE = {
         [alarm(threshold=[])],
         "returned an Alarm whose threshold is of type list",
     ),
+    "level unknown": (
+        [alarm(level="bad")],
+        "returned an Alarm whose level is 'bad': one of 'error', 'warning', 'note' is needed",
+    ),
+    "level None": (
+        [alarm(level=None)],
+        "returned an Alarm whose level is None: one of 'error', 'warning', 'note' is needed",
+    ),
+    "an alarm and a number": ([alarm("odd"), 3], "returned int"),
     "filters text": ([alarm(filters="12")], "returned an Alarm whose filters is of type str"),
 }
 

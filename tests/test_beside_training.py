@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from trainings import RESTING, compiled, fit, network, steps
+from small_rules import raising
+from trainings import compiled, fit, network, steps
 from viewer import read
 
 import keras_filterwatch as fw
@@ -69,13 +70,18 @@ def test_later_callbacks_get_this_epochs_history_alarms_and_diagnosis(tmp_path):
 
     class HistoryReader(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            answers.append((watch.history[-1].step, len(watch.alarms), watch.diagnosis.cause))
+            answers.append(
+                (
+                    watch.history[-1].step,
+                    *(len(watch.alarms), len(watch.notes), len(watch.diagnosis.evidence)),
+                )
+            )
 
-    watch = fw.FilterWatch(tmp_path)
-    fit(network(RESTING), watch, HistoryReader(), epochs=6)
-    assert [step for step, *_ in answers] == [1, 2, 3, 4, 5, 6]
-    assert answers[-1][1:] == (len(watch.alarms), watch.diagnosis.cause)
-    assert watch.alarms
+    rules = [raising(None, None, "warning"), raising(None, "note", rule="odd")]
+    watch = fw.FilterWatch(tmp_path, rules=rules, images=False)
+    fit(network(), watch, HistoryReader(), epochs=3)
+    assert [answer[:3] for answer in answers] == [(1, 0, 1), (2, 1, 1), (3, 1, 1)]
+    assert [evidence for *_, evidence in answers[1:]] == [1, 1]
 
 
 def test_a_rule_that_reads_watch_history_gets_the_steps_before(tmp_path):

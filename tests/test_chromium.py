@@ -170,7 +170,7 @@ def test_custom_scalars_have_a_chart_per_measure_with_a_curve_per_layer(browser,
         "zeros in the outputs": 3,
         "dead units": 3,
         "largest": 3,
-        "alarms since the start": 1,
+        "alarms that hold": 1,
     }
     wait_until(browser, lambda: len(charts(browser)) == len(expected), f"{len(expected)} charts")
     keep("custom_scalars")

@@ -5,7 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
-from trainings import RESTING, fit, network, steps
+from small_rules import raising
+from trainings import fit, network, steps
 from viewer import read
 
 import keras_filterwatch as fw
@@ -35,7 +36,7 @@ def test_a_copy_has_the_arguments(tmp_path, copied):
     other = copied(watch)
     assert (other.log_dir, other.layers, other.images) == (watch.log_dir, ["f*"], watch.images)
     assert other.metrics == {"peak": peak}
-    np.testing.assert_array_equal(other.probe, watch.probe)
+    np.testing.assert_array_equal(other.probe.inputs, watch.probe.inputs)
     assert not other.async_safe  # it counts batches too
 
 
@@ -47,12 +48,15 @@ def test_a_copy_of_an_unused_watch_watches(tmp_path, copied):
 
 
 def test_a_copy_has_the_results(tmp_path, copied, capsys):
-    watch = fw.FilterWatch(tmp_path)
-    fit(network(RESTING), watch, epochs=6)
+    rules = [raising("warning", None), raising("error", rule="other"), raising("note", rule="odd")]
+    watch = fw.FilterWatch(tmp_path, rules=rules)
+    fit(network(), watch)
     other = copied(watch)
     assert steps(other) == steps(watch)
     assert dict(other.history[-1]["first"]) == dict(watch.history[-1]["first"])
     assert other.alarms == watch.alarms != []
+    assert other.notes == watch.notes != []
+    assert other.history.facts == watch.history.facts
     assert other.diagnosis == watch.diagnosis
     capsys.readouterr()
     other.summary()

@@ -5,33 +5,118 @@ import math
 import keras
 import numpy as np
 import pytest
+from small_rules import raising, spans
 from trainings import RESTING, fit, network, steps
 
 import keras_filterwatch as fw
 
 
+def printed_by(capsys, lines="FilterWatch"):
+    """What a fit printed that begins like this."""
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith(lines)]
+
+
+def fit_with(tmp_path, *rules, epochs=3, **options):
+    """A training that is watched by these rules."""
+    watch = fw.FilterWatch(tmp_path, rules=rules, images=False, **options)
+    fit(network(RESTING), watch, epochs=epochs)
+    return watch
+
+
 def test_an_alarm_is_printed_once_and_kept(tmp_path, capsys):
-    watch = fw.FilterWatch(tmp_path)
-    fit(network(RESTING), watch, epochs=8)
-    raised = [(a.layer, a.step) for a in watch.alarms if a.rule == "noisy"]
-    assert raised == [("first", 5), ("second", 5)]
-    printed = capsys.readouterr().out
-    said = [f"FilterWatch alarm ({alarm.rule}): {alarm.message}" for alarm in watch.alarms]
-    assert all(printed.count(each) == 1 for each in said)
+    watch = fit_with(tmp_path, raising(None, "warning"))
+    assert spans(watch.alarms) == [("warning", 1, None)]
+    assert printed_by(capsys, "FilterWatch alarm") == [
+        "FilterWatch alarm (mine): mine about first at step 1."
+    ]
+
+
+def test_the_end_of_an_alarm_is_printed_and_kept(tmp_path, capsys):
+    watch = fit_with(tmp_path, raising(None, "error", "error", None))
+    assert spans(watch.alarms) == [("error", 1, 3)]
+    assert printed_by(capsys, "FilterWatch: alarm") == [
+        "FilterWatch: alarm (mine) about first, raised at step 1, is over."
+    ]
+
+
+def test_the_end_of_an_alarm_about_the_whole_network_says_so(tmp_path, capsys):
+    fit_with(tmp_path, raising("error", None, layer=""))
+    assert printed_by(capsys, "FilterWatch: alarm") == [
+        "FilterWatch: alarm (mine) about the whole network, raised at step 0, is over."
+    ]
+
+
+def test_a_note_is_kept_apart_from_alarms_and_not_printed(tmp_path, capsys):
+    watch = fit_with(tmp_path, raising(None, "note", "note", None))
+    assert watch.alarms == []
+    assert spans(watch.notes) == [("note", 1, 3)]
+    assert printed_by(capsys) == ["FilterWatch watches 3 kernels."]
+
+
+def test_a_note_about_the_set_up_is_printed_once(tmp_path, capsys):
+    fit_with(tmp_path, raising("note"))
+    assert printed_by(capsys, "FilterWatch note") == [
+        "FilterWatch note (mine): mine about first at step 0."
+    ]
+
+
+def test_a_note_that_becomes_a_warning_is_printed_as_an_alarm(tmp_path, capsys):
+    watch = fit_with(tmp_path, raising(None, "note", "warning"))
+    assert spans([*watch.notes, *watch.alarms]) == [("note", 1, 2), ("warning", 2, None)]
+    assert printed_by(capsys)[1:-1] == ["FilterWatch alarm (mine): mine about first at step 2."]
+
+
+def test_a_warning_that_becomes_a_note_is_told(tmp_path, capsys):
+    watch = fit_with(tmp_path, raising(None, "warning", "note"))
+    assert spans([*watch.alarms, *watch.notes]) == [("warning", 1, 2), ("note", 2, None)]
+    assert printed_by(capsys, "FilterWatch: alarm") == [
+        "FilterWatch: alarm (mine) about first, raised at step 1, is only a note now: "
+        "mine about first at step 2."
+    ]
+
+
+def test_an_alarm_that_comes_and_goes_is_printed_three_times(tmp_path, capsys):
+    levels = ["warning", None] * 5
+    watch = fit_with(tmp_path, raising(*levels), epochs=9)
+    assert spans(watch.alarms) == [("warning", step, step + 1) for step in (0, 2, 4, 6, 8)]
+    begins = "FilterWatch alarm (mine): mine about first at step"
+    ends = "FilterWatch: alarm (mine) about first, raised at step"
+    assert printed_by(capsys)[1:-1] == [
+        f"{begins} 0.",
+        f"{ends} 0, is over.",
+        f"{begins} 2.",
+        f"{ends} 2, is over.",
+        f"{begins} 4. It comes and goes: from now on it is not printed any more, and watch.alarms "
+        "has it.",
+    ]
+
+
+def test_within_an_epoch_alarms_are_judged_at_each_step(tmp_path):
+    levels = [None, "warning", None, "warning", None]
+    watch = fit_with(tmp_path, raising(*levels), epochs=1, freq=1)
+    assert spans(watch.alarms) == [("warning", 1, 2), ("warning", 3, 4)]
 
 
 def test_the_diagnosis_is_said_at_the_end_of_a_training_with_alarms(tmp_path, capsys):
-    watch = fw.FilterWatch(tmp_path)
-    fit(network(RESTING), watch, epochs=6)
-    assert watch.diagnosis.cause == "rate too low"
-    assert f"FilterWatch diagnosis: {watch.diagnosis}" in capsys.readouterr().out
+    watch = fit_with(tmp_path, raising("warning"))
+    assert watch.diagnosis.evidence == ("mine about first at step 0.",)
+    assert printed_by(capsys)[-1] == f"FilterWatch diagnosis: {watch.diagnosis}"
 
 
-def test_without_alarms_no_fault_is_found(tmp_path, capsys):
-    watch = fw.FilterWatch(tmp_path)
-    fit(network(), watch, epochs=2)
-    assert watch.diagnosis.cause == "no fault found"
-    assert "diagnosis" not in capsys.readouterr().out
+def test_the_diagnosis_reads_no_alarm_that_has_ended(tmp_path):
+    watch = fit_with(tmp_path, raising("error", "error", None), epochs=2)
+    assert watch.alarms
+    assert watch.diagnosis == fit_with(tmp_path, epochs=2).diagnosis
+
+
+def test_the_diagnosis_reads_no_note(tmp_path):
+    watch = fit_with(tmp_path, raising("note"), epochs=2)
+    assert watch.diagnosis == fit_with(tmp_path, epochs=2).diagnosis
+
+
+def test_without_alarms_no_diagnosis_is_printed(tmp_path, capsys):
+    fit_with(tmp_path, raising("note"))
+    assert not printed_by(capsys, "FilterWatch diagnosis")
 
 
 def test_healthy_training_of_a_few_epochs_raises_nothing(tmp_path):
@@ -40,23 +125,37 @@ def test_healthy_training_of_a_few_epochs_raises_nothing(tmp_path):
     assert not watch.alarms
 
 
-@pytest.mark.parametrize("stop_on", ["noisy", ("diverged", "noisy")])
-def test_stop_on_ends_training_with_the_reason(tmp_path, capsys, stop_on):
-    watch = fw.FilterWatch(tmp_path, stop_on=stop_on)
-    fit(network(RESTING), watch, epochs=20)
-    assert steps(watch)[-1] == 5
+@pytest.mark.parametrize("stop_on", ["mine", ("other", "mine")])
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_stop_on_ends_training_with_the_reason(tmp_path, capsys, stop_on, level):
+    watch = fit_with(tmp_path, raising(None, None, level), stop_on=stop_on, epochs=9)
+    assert steps(watch) == [0, 1, 2]
     printed = capsys.readouterr().out
-    assert "first still looks untrained after 5 epochs" in printed
-    assert "FilterWatch ends training: 'noisy' is in stop_on." in printed
+    assert "mine about first at step 2" in printed
+    assert "FilterWatch ends training: 'mine' is in stop_on." in printed
+
+
+def test_a_note_ends_no_training(tmp_path):
+    watch = fit_with(tmp_path, raising("note"), stop_on="mine", epochs=3)
+    assert steps(watch) == [0, 1, 2, 3]
+
+
+def test_an_alarm_that_has_ended_ends_no_second_fit(tmp_path):
+    watch = fw.FilterWatch(tmp_path, rules=[raising(None, "error", None)], stop_on="mine")
+    model = network(RESTING)
+    fit(model, watch, epochs=9)
+    fit(model, watch, epochs=2)
+    assert steps(watch) == [0, 1, 2, 3]
 
 
 def test_stop_on_ends_a_second_fit_for_the_same_reason(tmp_path, capsys):
-    model, watch = network(RESTING), fw.FilterWatch(tmp_path, stop_on="noisy")
+    watch = fw.FilterWatch(tmp_path, rules=[raising(None, "error")], stop_on="mine")
+    model = network(RESTING)
     fit(model, watch, epochs=20)
     fit(model, watch, epochs=20)
-    assert steps(watch)[-1] == 6
+    assert steps(watch) == [0, 1, 2]
     printed = capsys.readouterr().out
-    assert printed.count("first still looks untrained") == 1
+    assert printed.count("FilterWatch alarm (mine)") == 1
     assert printed.count("FilterWatch ends training") == 2
 
 
@@ -106,18 +205,37 @@ def test_own_metrics_are_scored_with_the_others(tmp_path):
     assert watch.history[-1]["first"]["peak"] == pytest.approx(peak)
 
 
-def test_summary_prints_the_table_the_alarms_and_the_command(tmp_path, capsys):
-    watch = fw.FilterWatch(tmp_path)
-    watch.summary()
-    assert "Nothing was watched yet." in capsys.readouterr().out
-    fit(network(RESTING), watch, epochs=6)
+def summary_of(watch, capsys):
     capsys.readouterr()
     watch.summary()
-    printed = capsys.readouterr().out
+    return capsys.readouterr().out
+
+
+def test_summary_prints_the_table_and_the_command(tmp_path, capsys):
+    watch = fw.FilterWatch(tmp_path)
+    assert "Nothing was watched yet." in summary_of(watch, capsys)
+    fit(network(), watch)
+    printed = summary_of(watch, capsys)
     assert str(watch.history[-1]) in printed
-    assert watch.alarms[0].message in printed
-    assert "diagnosis: Rate too low." in printed
     assert f"tensorboard --logdir {tmp_path}" in printed
+
+
+def test_summary_lists_alarms_before_notes_with_their_ends_and_the_diagnosis(tmp_path, capsys):
+    rules = [
+        raising("note", rule="odd"),
+        raising("note", None, rule="past"),
+        raising("warning", None, rule="over"),
+        raising(None, "error", rule="now"),
+    ]
+    watch = fit_with(tmp_path, *rules)
+    lines = summary_of(watch, capsys).splitlines()
+    at = lines.index("alarm at step 0 (ended at step 1): over about first at step 0.")
+    assert lines[at + 1 : at + 5] == [
+        "alarm at step 1: now about first at step 1.",
+        "note at step 0: odd about first at step 0.",
+        "note at step 0 (ended at step 1): past about first at step 0.",
+        f"diagnosis: {watch.diagnosis}",
+    ]
 
 
 def test_an_unknown_rule_to_stop_on_is_named_where_rules_of_ones_own_are_followed(tmp_path, capsys):

@@ -2,17 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
+from made_up import GOOD, POOR, curves, facts, layer, of_layers, of_logs, output
 
-from keras_filterwatch.history import History
-from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.history import AT_REST, UNMOVED, History
+from keras_filterwatch.scores import Scores
 
 
 def logged(*logs, units=10):
     """A step for each of these logs, of a network whose last layer has so many units."""
     layers = {
-        name: LayerScores("", (8, count), "undetermined", {}, {})
-        for name, count in (("first", 5), ("hidden", 7), ("head", units))
+        name: layer((8, count)) for name, count in (("first", 5), ("hidden", 7), ("head", units))
     }
     return History(Scores(step, step, layers, {}, each) for step, each in enumerate(logs))
 
@@ -25,17 +26,35 @@ def test_progress_goes_from_guessing_to_perfection(name, units, guessing):
         assert steps.progress() == pytest.approx(way)
 
 
-def test_progress_without_accuracy_is_the_share_of_the_first_loss_that_is_gone():
-    steps = logged({}, {"loss": 2.0, "val_loss": 4.0}, {}, {"loss": 0.5, "val_loss": 3.0}, {})
+def test_progress_without_accuracy_is_the_share_of_the_first_training_loss_that_is_gone():
+    steps = logged({}, {"loss": 2.0, "val_loss": 1.5}, {}, {"loss": 0.5, "val_loss": 1.0}, {})
     assert steps.progress() == 0.75
-    assert steps.progress("val_") == 0.25
-    assert steps.gap() == 0.5
+    assert steps.progress("val_") == 0.5  # of the first training loss too, not of its own
+    assert steps.gap() == 0.25
+
+
+def test_progress_is_zero_where_a_curve_is_worse_than_its_start():
+    steps = logged({}, {"loss": 2.0, "val_loss": 4.0}, {"loss": 0.5, "val_loss": 3.0})
+    assert steps.progress("val_") == 0.0
+
+
+def test_progress_is_zero_where_the_last_value_is_nan_or_missing():
+    assert logged({}, {"loss": 2.0}, {"loss": math.nan}).progress() == 0.0
+    assert logged({}, {"loss": 2.0}, {"other": 1.0}).progress() == 0.0
 
 
 def test_gap_is_between_the_ways_on_both_data():
     # of ten classes, .91 is .9 of the way, .55 half of it
     steps = logged({}, {"loss": 1.0, "accuracy": 0.91, "val_accuracy": 0.55})
     assert steps.gap() == pytest.approx(0.4)
+
+
+def test_progress_and_gap_go_by_a_curve_that_validation_has_too():
+    # the loss of guessing is ln 10
+    logs = {"accuracy": 0.91, "loss": 0.0, "val_loss": 0.5 * math.log(10)}
+    steps = of_logs([logs], facts())
+    assert steps.yardstick.name == "loss"
+    assert (steps.progress(), steps.progress("val_")) == pytest.approx((1.0, 0.5))
 
 
 @pytest.mark.parametrize("logs", [{}, {"learning_rate": 0.1}, {"loss": 0.0}, {"loss": math.nan}])
@@ -48,24 +67,31 @@ def test_gap_is_nan_without_validation():
     assert math.isnan(logged({}, {"loss": 1.0, "accuracy": 0.9}).gap())
 
 
-def test_logged_steps_are_those_with_a_loss():
-    steps = logged({}, {"learning_rate": 0.1}, {"loss": 1.0}, {})
-    assert [scores.step for scores in steps.logged] == [2]
+@pytest.mark.parametrize(
+    ("logs", "counts"),
+    [
+        ({}, False),
+        ({"learning_rate": 0.1}, False),
+        ({"probe_loss": 1.0, "filter_noise": 1.0, "dead_filters": 0.0}, False),
+        ({"loss": 1.0}, True),
+        ({"d_loss": 1.0}, True),
+        ({"probe_loss": 1.0, "accuracy": 0.1}, True),
+    ],
+)
+def test_logged_steps_are_those_with_what_keras_logs_for_an_epoch(logs, counts):
+    assert [scores.step for scores in logged({}, logs, {}).logged] == [1] * counts
 
 
-def rotated(*steps, trainable=True, first_epoch=0):
+def rotated(*steps, first_epoch=0, updates=None, trainable=True):
     """A step for each tuple of rotations, a layer each."""
-    return History(
-        Scores(
-            step,
-            first_epoch + step,
-            {
-                f"layer{i}": LayerScores("", (8, 10), "", {"rotation": each}, {}, trainable)
-                for i, each in enumerate(rotations)
-            },
-        )
-        for step, rotations in enumerate(steps)
-    )
+    layers = [
+        {
+            f"layer{i}": layer((8, 10), rotation=each, trainable=trainable)
+            for i, each in enumerate(rotations)
+        }
+        for rotations in steps
+    ]
+    return of_layers(layers, updates=updates, first_epoch=first_epoch)
 
 
 def test_a_history_is_a_sequence_of_scores_that_slices_and_compares():
@@ -85,6 +111,17 @@ def test_a_history_cannot_be_changed():
     with pytest.raises(TypeError):
         steps[0] = steps[1]
     assert not hasattr(steps, "append")
+
+
+def test_what_is_known_about_the_model_stays_with_parts_of_a_history():
+    known = facts()
+    steps = of_logs([POOR] * 2, known)
+    for part in (steps, steps[1:], steps.epoch_ends, steps.logged, History.of(steps)):
+        assert part.facts is known
+
+
+def test_of_a_plain_sequence_nothing_is_known_about_the_model():
+    assert History.of([Scores(0, 0, {})]).facts.outputs == ()
 
 
 def test_a_history_of_a_history_is_itself():
@@ -121,10 +158,8 @@ def test_layers_with_a_score_come_with_its_past():
 
 
 def test_hidden_layers_are_all_but_a_dense_last_one():
-    layers = {
-        name: LayerScores("", shape, "", {}, {})
-        for name, shape in (("conv", (3, 3, 1, 8)), ("hidden", (8, 4)), ("head", (4, 2)))
-    }
+    shapes = {"conv": (3, 3, 1, 8), "hidden": (8, 4), "head": (4, 2)}
+    layers = {name: layer(shape) for name, shape in shapes.items()}
     steps = History([Scores(0, 0, layers)])
     assert [name for name, _ in steps.hidden_layers()] == ["conv", "hidden"]
     convolutions = History([Scores(0, 0, {"conv": layers["conv"]})])
@@ -132,13 +167,10 @@ def test_hidden_layers_are_all_but_a_dense_last_one():
 
 
 def test_a_layer_is_trainable_as_it_is_now():
-    frozen, free = (
-        Scores(0, 0, {"conv": LayerScores("", (3, 3, 1, 8), "", {}, {}, trainable)})
-        for trainable in (False, True)
-    )
-    assert not History([free, free, frozen]).is_trainable("conv")
-    assert History([frozen, frozen, free]).is_trainable("conv")
-    assert History([frozen]).is_trainable("not watched")
+    frozen, free = ({"conv": layer(trainable=each)} for each in (False, True))
+    assert not of_layers([free, free, frozen]).is_trainable("conv")
+    assert of_layers([frozen, frozen, free]).is_trainable("conv")
+    assert of_layers([frozen]).is_trainable("not watched")
 
 
 def test_the_largest_rotation_is_that_of_the_last_step():
@@ -165,48 +197,133 @@ def test_frozen_layers_do_not_count_as_later_layers_that_moved():
     assert not rotated((0, 0, 0), (0.0001, 0.1, 0.1), trainable=False).later_layers_moved()
 
 
+# Movement: `rules.stalled` tells of it.
+
+
 @pytest.mark.parametrize(
-    ("accuracies", "nowhere"),
+    ("rotations", "updates", "rests"),
     [
-        ((0.1, 0.1, 0.1), True),
-        ((0.1, 0.1, 0.1449), True),  # .0499 of the way in three epochs
-        ((0.1, 0.1, 0.1451), False),
-        ((0.1, 0.1), False),  # too early
-        ((0.5501, 0.5501, 0.5501), False),  # just above half way: .55 of ten classes is half
-        ((0.5499, 0.5499, 0.5499), True),
+        ((0.9 * AT_REST, 0.0), 100, True),
+        ((1.1 * AT_REST, 0.0), 100, False),
+        ((0.9 * AT_REST, 0.0), None, True),
+        ((0.9 * AT_REST, 0.0), 1000, True),
+        # of 10 updates: a tenth of the way, a hundredth of the rotation of 100
+        ((0.9 * AT_REST, 0.0), 10, False),
+        ((0.009 * AT_REST, 0.0), 10, True),
+        ((), 100, False),
     ],
 )
-def test_training_gets_nowhere_below_half_way_without_progress(accuracies, nowhere):
-    steps = logged({}, *({"loss": 1.0, "accuracy": each} for each in accuracies))
-    assert steps.gets_nowhere() == nowhere
+def test_a_network_is_at_rest_where_no_layer_turned(rotations, updates, rests):
+    assert rotated((), rotations, updates=updates).is_at_rest == rests
+
+
+def test_frozen_layers_alone_are_not_at_rest():
+    assert not rotated((0.0,), (0.0,), trainable=False).is_at_rest
+
+
+def test_an_empty_history_is_not_at_rest():
+    assert not History().is_at_rest
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_training_has_diverged_whose_loss_or_weights_are_not_finite(bad):
+    assert of_logs(curves(loss=[2.3, bad])).has_diverged
+    assert not of_logs(curves(loss=[2.3, 1e30])).has_diverged
+    norms = {"norm": np.array([1.0, bad])}
+    assert of_layers([{"conv": layer(filters=norms)}]).has_diverged
+    assert not of_layers([{"conv": layer(filters={"norm": np.ones(2)})}]).has_diverged
+    assert not History().has_diverged
+
+
+# Whether the network learns: the cases are in test_progress.py.
+
+
+def test_a_history_tells_whether_the_network_learns():
+    assert of_logs([GOOD] * 5).learning == "learns"
+    assert of_logs([POOR] * 5).learning == "gets nowhere"
+    assert of_logs([]).learning == "can't tell"
+    assert of_logs([POOR] * 5).gets_nowhere
+    assert not of_logs([GOOD] * 5).gets_nowhere
+
+
+def test_a_network_that_was_trained_before_does_not_get_nowhere():
+    assert not of_logs([POOR] * 5, facts(was_trained={"conv": True})).gets_nowhere
+
+
+def test_a_network_at_rest_gets_nowhere_by_any_loss():
+    known, logs = facts(output(1, "huber", "linear")), curves(loss=[8.0] * 3)
+    assert of_logs(logs, known, rotation=0.0).gets_nowhere is False  # the head turned
+    assert of_layers([{"conv": layer(rotation=0.0)}] * 4, logs, known).gets_nowhere
+
+
+@pytest.mark.parametrize(
+    ("logs", "struggles"),
+    [
+        ([GOOD] * 5, False),
+        ([], False),
+        (curves(accuracy=[0.2, 0.3, 0.4, 0.5, 0.6]), False),
+        ([POOR] * 5, True),
+        (curves(accuracy=[0.5, 0.6, 0.6, 0.6, 0.6]), True),
+        (curves(accuracy=[0.2, 0.25, 0.3, 0.35]), False),
+        (curves(accuracy=[0.2, 0.25, 0.3, 0.35, 0.4]), True),  # five of ten epochs are over
+        (curves(loss=[50.0, 40.0]), True),
+        (curves(loss=[1.0, math.nan]), True),
+    ],
+    ids=[
+        "learns",
+        "no logs",
+        "rises",
+        "nowhere",
+        "stands still",
+        "early",
+        "late",
+        "worse than guessing",
+        "nan",
+    ],
+)
+def test_a_training_struggles_where_it_does_not_come_further(logs, struggles):
+    assert of_logs(logs).struggles == struggles
+
+
+def test_patience_is_that_of_the_planned_epochs():
+    assert [History((), facts(epochs=n)).patience for n in (10, 20, 100)] == [2, 4, 5]
+    assert History().patience == 5
 
 
 def test_the_best_validation_progress_may_lie_in_the_past():
-    logs = [{"loss": 1.0, "val_loss": 1.0, "val_accuracy": each} for each in (0.1, 0.55, 0.28)]
-    assert logged({}, *logs).best_validation_progress() == pytest.approx(0.5)
-    assert math.isnan(logged({}, {"loss": 1.0}).best_validation_progress())
+    logs = curves(accuracy=[0.9] * 3, val_accuracy=[0.1, 0.55, 0.28])
+    assert of_logs(logs).best_validation_progress() == pytest.approx(0.5)
+    assert math.isnan(of_logs(curves(accuracy=[0.9])).best_validation_progress())
 
 
-def trained(verdict, rotation, accuracy):
-    layers = {
-        "conv": LayerScores("", (3, 3, 1, 8), verdict, {"rotation": rotation}, {}),
-        "head": LayerScores("", (8, 10), "undetermined", {}, {}),
-    }
-    return History([Scores(0, 0, layers), Scores(1, 1, layers, {}, {"loss": 1.0, **accuracy})])
+def test_the_best_validation_progress_is_that_of_any_curve_whose_guessing_is_known():
+    logs = curves(accuracy=[0.9], val_accuracy=[0.1], loss=[0.1], val_loss=[0.5 * math.log(10)])
+    assert of_logs(logs).best_validation_progress() == pytest.approx(0.5)
+
+
+def trained(verdict, rotation, logs, **known):
+    layers = {"conv": layer(verdict=verdict, rotation=rotation), "head": layer((8, 10))}
+    return of_layers([layers] * 2, [logs], facts(**known))
 
 
 @pytest.mark.parametrize(
-    ("verdict", "rotation", "accuracy", "came"),
+    ("verdict", "rotation", "logs", "came"),
     [
-        ("structured", 0.5, {}, True),
+        ("structured", 0.5, {"d_loss": 1.0}, True),
         ("structured", 0.5, {"accuracy": 0.56}, True),
         ("structured", 0.5, {"accuracy": 0.54}, False),
-        ("untrained", 0.0099, {"accuracy": 0.56}, True),
-        ("untrained", 0.0101, {"accuracy": 0.56}, False),
-        ("untrained", 0.0099, {"accuracy": 0.54}, False),
+        ("untrained", UNMOVED - 1e-4, {"accuracy": 0.56}, True),
+        ("untrained", UNMOVED + 1e-4, {"accuracy": 0.56}, False),
+        ("untrained", UNMOVED - 1e-4, {"accuracy": 0.54}, False),
     ],
 )
 def test_a_model_was_pretrained_with_structure_or_with_success_at_rest(
-    verdict, rotation, accuracy, came
+    verdict, rotation, logs, came
 ):
-    assert trained(verdict, rotation, accuracy).was_pretrained() == came
+    assert trained(verdict, rotation, logs).was_pretrained() == came
+
+
+def test_a_model_was_pretrained_if_a_bias_shows_that_it_was_trained():
+    for shows, came in ((True, True), (False, False)):
+        steps = trained("untrained", 0.5, {"accuracy": 0.1}, was_trained={"conv": shows})
+        assert steps.was_pretrained() == came

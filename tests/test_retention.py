@@ -3,9 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from small_rules import alarm
 
+from keras_filterwatch.history import History
+from keras_filterwatch.model_facts import ModelFacts
 from keras_filterwatch.scores import LayerScores, Scores
-from keras_filterwatch.training.retention import with_step
+from keras_filterwatch.training.retention import with_step, without_oldest
 
 
 def scores_of(step, filters=8, logs=None):
@@ -15,11 +19,11 @@ def scores_of(step, filters=8, logs=None):
     return Scores(step, step, {"conv": layer}, logs=logs or {})
 
 
-def after(count, filters=8, without_loss=0):
+def after(count, filters=8, without_loss=0, logged="loss"):
     """The history after so many steps, the first of which logged no loss."""
     history = []
     for step in range(count):
-        logs = {"loss": 1.0} if step >= without_loss else {}
+        logs = {logged: 1.0} if step >= without_loss else {"learning_rate": 0.1}
         history = with_step(history, scores_of(step, filters, logs))
     return history
 
@@ -44,8 +48,28 @@ def test_what_is_kept_of_the_past_is_spread_evenly():
     assert gaps.max() < 3 * np.median(gaps)
 
 
-def test_the_first_step_that_logged_a_loss_is_kept():
-    assert 100 in steps(after(1000, without_loss=100))
+@pytest.mark.parametrize("logged", ["loss", "d_loss", "f1"])
+def test_the_first_step_that_logged_a_loss_or_a_metric_is_kept(logged):
+    assert 100 in steps(after(1000, without_loss=100, logged=logged))
+
+
+def test_a_history_keeps_what_is_known_about_the_model():
+    facts = ModelFacts(optimizer="SGD")
+    history = History([scores_of(0)], facts)
+    for step in range(1, 300):
+        history = with_step(history, scores_of(step))
+    assert history.facts == facts
+
+
+def test_up_to_1000_alarms_that_ended_are_kept():
+    ended = [alarm(step=step, ended=step + 1) for step in range(1000)]
+    assert without_oldest(ended) == ended
+
+
+def test_of_more_alarms_that_ended_the_oldest_are_dropped_and_none_that_holds():
+    holds = alarm("holds")
+    ended = [alarm(step=step, ended=step + 1) for step in range(1003)]
+    assert without_oldest([holds, *ended]) == [holds, *ended[3:]]
 
 
 def test_numbers_of_filters_are_kept_while_there_is_room():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from keras import layers
 from PIL import Image
+from small_rules import alarm, raising
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 from tensorboard.util import tensor_util
@@ -22,13 +23,15 @@ from keras_filterwatch.metrics import activity
 from keras_filterwatch.writers import tensorboard
 
 
-def report(scores, pictures=None, alarms=()):
-    return fw.Report(scores, pictures or {}, alarms, fw.diagnose([scores], alarms))
+def report(scores, pictures=None, alarms=(), notes=()):
+    diagnosis = fw.Diagnosis("rate too high", (), "Lower it.")
+    return fw.Report(scores, pictures or {}, alarms, diagnosis, notes)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A real training that raises alarms: its directory, its FilterWatch and its model."""
+    """A training with an alarm that ends, one that does not, and a note: its directory, its
+    FilterWatch and its model."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -43,7 +46,12 @@ def run(tmp_path_factory):
     model.compile(keras.optimizers.SGD(1e-9), loss="mse")
     random = np.random.default_rng(0)
     directory = tmp_path_factory.mktemp("logs")
-    watch = fw.FilterWatch(directory)
+    rules = [
+        raising(None, None, "warning", "warning", None, rule="ends"),
+        raising(None, None, None, "error", rule="goes_on", layer=""),
+        raising(None, "note", rule="odd"),
+    ]
+    watch = fw.FilterWatch(directory, rules=rules)
     x, y = random.random((16, 12, 12, 3), "float32"), random.random((16, 3), "float32")
     model.fit(x, y, epochs=6, callbacks=[watch], verbose=0)
     return directory, watch, model
@@ -90,16 +98,62 @@ def test_the_last_picture_is_that_of_the_last_weights(run):
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(png)).convert("RGB")), drawn)
 
 
-def test_alarms_are_counted_and_written_in_full(run):
+def test_alarms_that_hold_are_counted(run):
+    directory, _, _ = run
+    counts = read(directory / "filterwatch")["alarm_count"]
+    assert [int(count) for _, count in counts] == [0, 0, 1, 2, 1, 1, 1]
+
+
+def test_the_text_about_alarms_is_written_where_one_begins_or_ends(run):
+    directory, _, _ = run
+    texts = read(directory / "filterwatch")["alarms"]
+    assert [step for step, _ in texts] == [0, 1, 2, 3, 4]
+    assert texts[0][1].item().decode() == "No alarm so far."
+
+
+def test_the_last_text_has_all_alarms_and_notes_with_begin_end_and_level(run):
     directory, watch, _ = run
-    read_back = read(directory / "filterwatch")
-    assert [int(count) for _, count in read_back["alarm_count"]] == [0, 0, 0, 0, 0, 5, 5]
-    (_, before), (_, after) = read_back["alarms"][0], read_back["alarms"][-1]
-    assert before.item().decode() == "No alarm so far."
-    for alarm in watch.alarms:
-        row = f"| 5 | {alarm.rule} | {alarm.layer} | {alarm.message} |"
-        assert row in after.item().decode()
-    assert "**Probable cause: rate too low.** Raise the learning rate" in after.item().decode()
+    lines = read(directory / "filterwatch")["alarms"][-1][1].item().decode().splitlines()
+    head = [
+        "| begin | end | level | rule | layer | what was measured |",
+        "|---|---|---|---|---|---|",
+    ]
+    assert lines[0].startswith(f"**Probable cause: {watch.diagnosis.cause}.** ")
+    assert lines[1:] == [
+        *("", *head),
+        "| 2 | 4 | warning | ends | first | ends about first at step 2. |",
+        "| 3 |  | error | goes_on | whole network | goes_on about  at step 3. |",
+        *("", "Notes: odd, but harmless so far.", "", *head),
+        "| 1 |  | note | odd | first | odd about first at step 1. |",
+    ]
+
+
+def text_of(*alarms, notes=()):
+    """The lines of the text about these alarms."""
+    return tensorboard.alarms_as_markdown(report(fw.score({}), None, alarms, notes)).splitlines()
+
+
+def test_where_no_alarm_holds_the_text_names_no_cause():
+    assert text_of(alarm(ended=3))[0] == "No alarm holds now."
+
+
+def test_notes_are_written_without_an_alarm_too():
+    assert text_of(notes=[alarm(level="note")])[:3] == [
+        *("No alarm so far.", "", "Notes: odd, but harmless so far.")
+    ]
+
+
+def test_of_many_alarms_that_ended_the_last_ones_are_written_and_all_that_hold():
+    lines = text_of(alarm(step=0), *(alarm(step=step, ended=step + 1) for step in range(1, 61)))
+    begins = [int(line.split("|")[1]) for line in lines if line.endswith(" It is so. |")]
+    assert begins == [0, *range(11, 61)]
+    assert lines[-1] == "10 that ended before are left out."
+
+
+def test_the_text_is_not_written_again_where_it_is_the_same():
+    same = report(fw.score({}), None, (alarm(),))
+    text = tensorboard.alarms_as_markdown(same)
+    assert [content.tag for content in tensorboard.report_contents(same, text)] == ["alarm_count"]
 
 
 def charts_of(layout):
@@ -117,7 +171,7 @@ def test_the_custom_scalars_page_is_laid_out_once(run):
     assert step == 0
     assert {category: [*charts] for category, charts in charts_of(layout.item()).items()} == {
         "Filters": ["noise score", "dead share", "update ratio", "rotation from the start"],
-        "Alarms": ["alarms since the start"],
+        "Alarms": ["alarms that hold"],
     }
 
 
@@ -136,7 +190,7 @@ def test_each_chart_matches_the_curves_of_its_measure_and_no_others(run):
         "dead share": [f"dead/{layer}" for layer in kernels],
         "update ratio": [f"update/{layer}" for layer in kernels],
         "rotation from the start": [f"rotation/{layer}" for layer in kernels],
-        "alarms since the start": ["alarm_count"],
+        "alarms that hold": ["alarm_count"],
     }
 
 
@@ -226,7 +280,7 @@ def test_tensorboard_serves_curves_pictures_and_alarms(run, server):
     assert [sum(bucket[2] for bucket in point[2]) for point in norms] == [3] * 7
 
     alarms = json.loads(ask(server, "text/text", run="filterwatch", tag="alarms"))
-    assert "<td>noisy</td>" in alarms[-1]["text"]
+    assert "<td>goes_on</td>" in alarms[-1]["text"]
 
 
 def test_without_pictures_there_are_numbers_only(tmp_path):
@@ -246,17 +300,11 @@ def test_places_of_layers_have_two_digits_or_as_many_as_the_last_one_needs(layer
     assert f"norm/{place}_conv0" in tags
 
 
-def hostile_alarm():
-    return fw.Alarm(
-        "a|b", "![x](http://example.org/p.png)", 3, 1.0, 0.0, (), "two\nlines </td> | and a bar"
-    )
-
-
 def test_text_of_alarms_survives_characters_of_tables():
-    scores, alarm = fw.score({}), hostile_alarm()
-    (*_, text) = tensorboard.report_contents(report(replace(scores, step=3), alarms=(alarm,)))
-    assert text.markdown.splitlines()[-1] == (
-        "| 3 | a\\|b | !\\[x\\](http://example.org/p.png) | two lines &lt;/td&gt; \\| and a bar |"
+    name, message = "![x](http://example.org/p.png)", "two\nlines </td> | and a bar"
+    assert text_of(alarm("a|b", name, step=3, message=message))[-1] == (
+        "| 3 |  | warning | a\\|b | !\\[x\\](http://example.org/p.png) "
+        "| two lines &lt;/td&gt; \\| and a bar |"
     )
 
 

@@ -1,86 +1,116 @@
-"""The rules: each is a function `history -> alarms` that abstains without evidence.
+"""Rules about single layers: units that are dead or saturated, filters without structure, norms.
 
-A rule takes a `History` or any sequence of `Scores`, oldest first, and judges its last step.
+What is odd about a layer of a network that learns is a note. It becomes a warning where the
+network gets nowhere.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from keras_filterwatch.alarms import Alarm, Rule
+from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import UNMOVED, History
 from keras_filterwatch.metrics import noise
 from keras_filterwatch.scores import LayerScores, Scores
 
 Steps = Sequence[Scores]
 
-# Rotations, from trainings on digits, MNIST and photographs: layers whose learning rate is far too
-# low stay below UNMOVED; healthy layers that learn without a visible pattern lie in between.
+# Rotation, from trainings on digits, MNIST and photographs: healthy layers that learn without a
+# visible pattern turn less.
 _TURNED = 0.3
 
 # Coverage of new weights: uniform ones exceed the first, truncated normal ones the second.
 _EVENLY_SPREAD, _SPREAD = 0.95, 0.8
 _ONE_DIRECTION = 1.05  # effective rank of filters that are all the same
+_OBSERVATIONS = 60  # zeros in a row that a unit shows by chance in 5 % if it answers 1 time in 20
+_BOUNDED = ("sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_tanh")
+_LARGE_NORM = 3 * math.sqrt(2)  # of a filter; He initialisation, the largest, gives sqrt(2)
+_SIGMOIDS = ("sigmoid", "hard_sigmoid")  # their slope is 1/4 at most
+_VANISHED = 1e-3  # gradient of the first layer, relative to the largest one
+_MANY_SIGMOIDS = 5  # layers: 1/4 to the fifth is less than that
 
 
-def default_rules() -> list[Rule]:
-    """Returns the rules that a `FilterWatch` follows when it is given none.
+def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
+    """Tells of a layer that still looks untrained after `patience` epochs.
 
-    Example:
-        >>> [rule.__name__ for rule in default_rules()][:2]
-        ['diverged', 'symmetric']
-    """
-    return [rule for rule, _ in RULES.values()]
-
-
-def noisy(history: Steps, patience: int = 5) -> list[Alarm]:
-    """Raises an alarm about a layer that still looks untrained after `patience` epochs.
-
-    The layer looked untrained at every step of the last `patience` epochs, with slices enough to
-    tell (`metrics.noise.verdict`), and either kept its first direction or turned far from it
-    without forming a pattern. A layer that turned a little raises no alarm, since wide layers
-    of healthy networks learn without a visible pattern; nor does a network that was pretrained, or
-    a frozen part of one. Of a frozen layer with few slices, weights that fill their range as evenly
-    as new ones are evidence enough.
+    The layer looked untrained at every step of the last `patience` epochs (by default those of
+    the history), with slices enough to tell (`metrics.noise.verdict`), and either kept its first
+    direction or turned far from it without forming a pattern. A note, since networks learn with
+    layers that stay near their start; a warning where the whole network stands still and gets
+    nowhere.
     """
     history = History.of(history)
     last = history[-1]
+    patience = history.patience if patience is None else patience
     if history.epochs < patience or history.was_pretrained():
         return []
     recent = [scores for scores in history if scores.epoch > last.epoch - patience]
-    frozen = [layer for layer in last.values() if not layer.trainable and "noise" in layer]
-    base_is_pretrained = not all(map(_looks_untrained, frozen))
     alarms = []
     for name, layer in last.items():
-        if base_is_pretrained and not layer.trainable:
+        if not layer.trainable or "noise" not in layer:
             continue
-        if not all(name in scores and _looks_untrained(scores[name]) for scores in recent):
+        if not all(name in each and each[name].verdict == "untrained" for each in recent):
             continue
         rotation = layer.get("rotation", 0.0)
         if UNMOVED <= rotation < _TURNED:
             continue
         bound = 1 - noise.NEAR * noise.noise_error(layer.shape[:-2], layer["slices"])
         message = (
-            f"{name} still looks untrained after {last.epoch} epochs: noise score "
+            f"{name} still looks untrained at epoch {last.epoch}: noise score "
             f"{layer['noise']:.2f} (1 is noise, below {bound:.2f} would be structure), "
             f"rotation {rotation:.2g} since the start (0 is not at all)."
-            + ("" if layer.trainable else " It is frozen: trainable is False.")
         )
-        alarms.append(Alarm("noisy", name, last.step, layer["noise"], bound, (), message))
+        # a network that begins to learn late has such layers too, until then
+        level = "warning" if history.is_at_rest and history.gets_nowhere else "note"
+        alarms.append(Alarm("noisy", name, last.step, layer["noise"], bound, (), message, level))
     return alarms
 
 
-def _looks_untrained(layer: LayerScores) -> bool:
-    if layer.trainable or "noise" not in layer:
-        return layer.verdict == "untrained"
-    # A frozen layer may be rough and trained: only weights as evenly spread as new ones count.
-    bound = {"untrained": _SPREAD, "undetermined": _EVENLY_SPREAD}.get(layer.verdict, 1.0)
+def frozen_at_random(history: Steps) -> list[Alarm]:
+    """Raises an alarm about frozen layers whose weights are those of their initialisation.
+
+    The layer has not moved in an epoch, its bias and the BatchNormalization behind it are at
+    their initial values, and it shows no structure. Of a layer that has neither, weights that
+    fill their range as evenly as new ones are evidence enough, unless another frozen layer was
+    trained.
+    """
+    history = History.of(history)
+    last = history[-1]
+    if history.epochs < 1:
+        return []
+    frozen = {name: layer for name, layer in last.items() if not layer.trainable}
+    if any(history.facts.was_trained.get(name) for name in frozen):
+        return []
+    looks_random = {name: _looks_random(name, layer, history) for name, layer in frozen.items()}
+    if any(is_random is False for is_random in looks_random.values()):
+        return []
+    alarms = []
+    for name, layer in frozen.items():
+        if not looks_random[name] or layer.get("rotation", 0.0) > 1e-6:
+            continue
+        message = (
+            f"{name} is frozen (trainable is False) with the random weights of its initialisation."
+        )
+        alarms.append(Alarm("frozen_at_random", name, last.step, math.nan, 0, (), message))
+    return alarms
+
+
+def _looks_random(name: str, layer: LayerScores, history: History) -> bool | None:
+    """Returns whether a frozen layer is as it was initialised; None if that cannot be told."""
+    if layer.verdict == "structured":
+        return False
+    if history.facts.was_trained.get(name) is False:
+        return True
+    bound = _SPREAD if layer.verdict == "untrained" else _EVENLY_SPREAD
+    if "noise" not in layer:
+        return None
     return layer.get("coverage", 0.0) > bound
 
 
 def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
-    """Raises an alarm about a layer whose noise score rose clearly above its own minimum.
+    """Notes a layer whose noise score rose clearly above its own minimum.
 
     By `rise` at least, and by five standard errors, at the ends of the last two epochs.
     """
@@ -97,61 +127,152 @@ def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
                 f"{name} gets noisier: noise score {scores[-1]:.2f}, after {lowest:.2f} at its "
                 "smoothest."
             )
+            step = ends[-1].step
             alarms.append(
-                Alarm("getting_noisier", name, ends[-1].step, scores[-1], bound, (), message)
+                Alarm("getting_noisier", name, step, scores[-1], bound, (), message, "note")
             )
     return alarms
 
 
-def dead(history: Steps, share: float = 0.5, epochs: int = 4) -> list[Alarm]:
-    """Raises an alarm about a hidden layer of which `share` or more is dead for `epochs` epochs.
+def dead(history: Steps, share: float = 0.5, epochs: int | None = None) -> list[Alarm]:
+    """Tells of a hidden layer of which `share` or more is dead for `epochs` epochs.
 
-    By the units' activity where probe inputs show it, else by the filters' weights. Units that
-    die while training begins often come back. A layer that is frozen, or was dead at the start,
-    raises no alarm.
+    With a probe that shows each unit often enough: units that are zero for every input. Without
+    one: filters that no epoch changed at all, since a dead unit gets no gradient; or filters with
+    next to no weight. A note, since networks learn with dead units; a warning where the network
+    gets nowhere, where no kernel of it changes any more, or where all units of a layer are dead
+    that no shortcut goes around: then the outputs do not depend on the inputs. A frozen layer is
+    left out.
     """
-    ends = History.of(history).epoch_ends
+    history = History.of(history)
+    ends = history.epoch_ends
+    epochs = history.patience if epochs is None else epochs
     alarms = []
     for name, layer in ends.hidden_layers():
-        score = "dead_units" if "dead_units" in layer else "dead"
-        shares = ends.values(name, score)
-        if len(shares) <= epochs or min(shares[-epochs:]) < share:
+        if not layer.trainable or len(ends) <= epochs:
             continue
-        if shares[0] >= share or not layer.trainable:
-            continue
-        filters = tuple(np.flatnonzero(layer.filters[score] > 0).tolist())
-        reason = "never answer to the probe" if score == "dead_units" else "have next to no weight"
-        message = f"{len(filters)} of {layer.shape[-1]} filters of {name} are dead: they {reason}."
-        alarms.append(Alarm("dead", name, ends[-1].step, shares[-1], share, filters, message))
+        for shares, flags, reason in _signs_of_death(name, ends, epochs):
+            if len(shares) < epochs or min(shares) < share:
+                continue
+            filters = tuple(np.flatnonzero(flags).tolist())
+            message = f"{len(filters)} of {layer.shape[-1]} {reason}."
+            step, value = ends[-1].step, shares[-1]
+            blocks_all = min(shares) == 1 and _is_a_chain(history)
+            is_certain = blocks_all or _no_kernel_changes(ends[-epochs:])
+            level = "warning" if is_certain else _level(history)
+            alarms.append(Alarm("dead", name, step, value, share, filters, message, level))
+            break
     return alarms
 
 
+def _signs_of_death(
+    name: str, ends: History, epochs: int
+) -> Iterator[tuple[list[float], NDArray[np.bool_], str]]:
+    """Yields the dead share of a layer at the last epochs, its dead filters now, and why."""
+    recent = ends[-epochs:]
+    layer = recent[-1][name]
+    if "dead_units" in layer and layer.get("observations", math.inf) >= _OBSERVATIONS:
+        reason = f"units of {name} are dead: they are zero for every input of the probe"
+        yield recent.values(name, "dead_units"), _is_set(layer, "dead_units"), reason
+        return
+    updates = [each[name].filters.get("update") for each in recent if name in each]
+    shares = [float((each == 0).mean()) for each in updates if each is not None]
+    has_rate = all(each.logs.get("learning_rate", 1.0) > 0 for each in recent)
+    # through bounded units a gradient may vanish without any unit that is dead
+    if updates[-1] is not None and has_rate and not _bounded_layers(recent):
+        reason = (
+            f"filters of {name} do not change at all: no gradient comes to them, as to those of "
+            "dead units"
+        )
+        yield shares, updates[-1] == 0, reason
+        if _only_shrinks(name, ends):
+            reason = f"filters of {name} do nothing but shrink: no gradient comes to them"
+            yield [1.0] * len(recent), np.ones(layer.shape[-1], np.bool_), reason
+    reason = f"filters of {name} are dead: they have next to no weight"
+    yield recent.values(name, "dead"), _is_set(layer, "dead"), reason
+
+
+def _only_shrinks(name: str, ends: History) -> bool:
+    """Returns True if a layer kept its direction, however far it went, as by weight decay alone.
+
+    Steps in other directions turn it by up to half their length squared.
+    """
+    way = sum(ends.values(name, "update"))
+    return 0 < way < 1 and ends[-1][name].get("rotation", 1.0) < 1e-3 * way**2 / 2
+
+
+def _is_a_chain(history: History) -> bool:
+    """Returns True if what the model returns goes through every layer, one after the other."""
+    facts = history.facts
+    return bool(facts.activations) and not facts.has_shortcuts
+
+
+def _no_kernel_changes(recent: History) -> bool:
+    """Returns True if no kernel that may train changed at all, at a learning rate above zero."""
+    updates = [
+        layer.get("update")
+        for each in recent
+        for layer in each.values()
+        if layer.trainable and each.logs.get("learning_rate", 0.0) > 0
+    ]
+    return bool(updates) and all(update == 0 for update in updates)
+
+
+def _is_set(layer: LayerScores, score: str, least: float = 1e-9) -> NDArray[np.bool_]:
+    """Returns which filters have a score of `least` or more; none if it is not kept by filter."""
+    return np.asarray(layer.filters.get(score, np.empty(0)) >= least)
+
+
 def saturated(history: Steps, share: float = 0.5) -> list[Alarm]:
-    """Raises an alarm about a hidden layer of which `share` or more is at a rail for two epochs.
+    """Tells of a hidden layer of which `share` or more is at a rail for two epochs.
 
     A rail is an end of the range that values can have. What counts are its units' outputs, where
-    probe inputs show them and the non-linearity is bounded; or its weights, if a constraint keeps
-    more of them at a rail than at the start. A frozen layer
-    raises no alarm.
+    probe inputs show them and the non-linearity is bounded, or else weights so large at the start
+    that its units must be there; or its weights, if a constraint keeps more of them at a rail
+    than at the start.
+
+    A note, since a unit that separates classes may be saturated; a warning where the network gets
+    nowhere, or where training struggles and the units were saturated as it began. A frozen layer
+    is left out.
     """
-    ends = History.of(history).epoch_ends
+    history = History.of(history)
+    ends = history.epoch_ends
     alarms = []
     for name, layer in ends.hidden_layers():
         for score, parts in (("saturated_units", "units"), ("rail", "weights")):
             shares = ends.values(name, score)
             if len(shares) < 3 or min(shares[-2:]) < share or not layer.trainable:
                 continue
-            if score == "rail" and shares[0] >= share:
+            at_start = shares[0] >= share
+            if score == "rail" and at_start:
                 continue
             message = (
                 f"{shares[-1]:.0%} of the {parts} of {name} are saturated: they stay at an end of "
                 "their range."
+            ) + (" So they were at the start." if at_start else "")
+            filters = tuple(np.flatnonzero(_is_set(layer, score, share)).tolist())
+            step, value = ends[-1].step, shares[-1]
+            level = "warning" if at_start and history.struggles else _level(history)
+            alarms.append(Alarm("saturated", name, step, value, share, filters, message, level))
+    return alarms or list(_saturated_by_weights(history))
+
+
+def _saturated_by_weights(history: History) -> Iterator[Alarm]:
+    """Yields layers whose weights were so large at the start that bounded units are at a rail."""
+    facts, first = history.facts, history[0]
+    for name, layer in history.hidden_layers():
+        norm = first[name].get("norm", 0.0) if name in first else 0.0
+        is_bounded = facts.activations.get(name) in _BOUNDED
+        if "saturated_units" in layer or not is_bounded or not layer.trainable:
+            continue
+        if norm > _LARGE_NORM and name not in facts.batch_norm_momentum and history.epochs > 0:
+            message = (
+                f"The filters of {name} had a norm of {norm:.3g} at the start, where he_normal "
+                f"gives 1.4: its units are at the ends of the range of {facts.activations[name]}."
             )
-            filters = tuple(np.flatnonzero(layer.filters[score] >= share).tolist())
-            alarms.append(
-                Alarm("saturated", name, ends[-1].step, shares[-1], share, filters, message)
-            )
-    return alarms
+            level = "warning" if history.struggles else "note"
+            step = history[-1].step
+            yield Alarm("saturated", name, step, norm, _LARGE_NORM, (), message, level)
 
 
 def symmetric(history: Steps) -> list[Alarm]:
@@ -167,7 +288,7 @@ def symmetric(history: Steps) -> list[Alarm]:
     for name, layer in history.hidden_layers():
         if not layer.trainable or name not in first:
             continue
-        if _one_filter(layer) and _one_filter(first[name]):
+        if _is_one_filter(layer) and _is_one_filter(first[name]):
             same = "zero" if layer.get("norm", 0) == 0 else "the same"
             message = (
                 f"All {layer.shape[-1]} filters of {name} are {same}, as they were at the start: "
@@ -181,7 +302,7 @@ def symmetric(history: Steps) -> list[Alarm]:
     return alarms
 
 
-def _one_filter(layer: LayerScores) -> bool:
+def _is_one_filter(layer: LayerScores) -> bool:
     """Returns True if there are several filters, and all are the same."""
     norms = layer.filters.get("norm")
     if norms is None or layer.shape[-1] < 2 or not np.isfinite(norms).all():
@@ -190,38 +311,55 @@ def _one_filter(layer: LayerScores) -> bool:
     return not norms.any() or (layer.get("duplicates") == 1 and rank < _ONE_DIRECTION)
 
 
-def stalled(history: Steps, patience: int = 5, at_rest: float = 0.003) -> list[Alarm]:
-    """Raises an alarm about first layers that have not moved in `patience` epochs.
+def vanishing(history: Steps, share: float = _VANISHED) -> list[Alarm]:
+    """Tells of first layers that hardly get a gradient, while the network gets nowhere.
 
-    Their rotation since the start is below `at_rest`, and the loss did not fall either. A network
-    that was pretrained raises no alarm, since it may be tuned in small steps; nor does one whose
-    loss falls, or one that logs none.
+    With a probe of inputs and targets: the gradient of the first layer was below `share` of the
+    largest one at every step. Without one: five or more layers end with a sigmoid, without
+    normalisation and shortcuts between them.
     """
     history = History.of(history)
-    last, logged = history[-1], history.logged
-    if len(logged) < patience or history.was_pretrained():
+    if not history.gets_nowhere:
         return []
-    first_loss = logged[0].logs["loss"]
-    loss_drop = 1 - logged[-1].logs["loss"] / first_loss if first_loss > 0 else math.nan
-    if not loss_drop < 0.1 or history.progress() > 0.5:
-        return []
-    alarms = []
-    for name, layer in last.items():
-        rotation = layer.get("rotation", math.nan)
-        if not layer.trainable:
-            continue
-        if not rotation < at_rest:
-            break
+    step = history[-1].step
+    first = next((name for name, layer in history[-1].items() if layer.trainable), "")
+    ratios = list(_gradient_ratios(history, first))
+    if ratios:
+        if not max(ratios) < share:
+            return []
         message = (
-            f"{name} has not moved in {history.epochs} epochs: rotation {rotation:.1g} since the "
-            f"start, and the loss fell by {loss_drop:.0%} only."
+            f"The gradient of {first} is {ratios[-1]:.1g} of the largest one: hardly anything of "
+            "the loss comes down to it."
         )
-        alarms.append(Alarm("stalled", name, last.step, rotation, at_rest, (), message))
-    return alarms
+        return [Alarm("vanishing", first, step, ratios[-1], share, (), message)]
+    facts = history.facts
+    bounded = [name for name in _bounded_layers(history) if facts.activations[name] in _SIGMOIDS]
+    if len(bounded) < _MANY_SIGMOIDS or facts.normalisations or facts.has_shortcuts:
+        return []
+    message = (
+        f"{len(bounded)} layers end with a sigmoid, without normalisation or shortcuts, and each "
+        "leaves a quarter of the gradient at most: hardly anything comes down to the first ones."
+    )
+    return [Alarm("vanishing", first, step, len(bounded), _MANY_SIGMOIDS, (), message)]
+
+
+def _bounded_layers(history: History) -> list[str]:
+    """Returns the hidden layers that end with a bounded non-linearity."""
+    activations = history.facts.activations
+    return [name for name, _ in history.hidden_layers() if activations.get(name) in _BOUNDED]
+
+
+def _gradient_ratios(history: History, layer: str) -> Iterator[float]:
+    """Yields the gradient of a layer over the largest one of all, at each step that has it."""
+    for scores in history:
+        gradients = {name: each["gradient"] for name, each in scores.items() if "gradient" in each}
+        largest = max(gradients.values(), default=0.0)
+        if layer in gradients and largest > 0:
+            yield gradients[layer] / largest
 
 
 def exploding(history: Steps, growth: float = 10.0) -> list[Alarm]:
-    """Raises an alarm about a layer whose filters grew, while training gets nowhere.
+    """Raises an alarm about a layer whose filters grew, while the network gets nowhere.
 
     By the median norm, as a BatchNormalization behind the layer leaves it, which is more than
     `growth` times that at the start.
@@ -230,7 +368,7 @@ def exploding(history: Steps, growth: float = 10.0) -> list[Alarm]:
 
 
 def shrinking(history: Steps, share: float = 0.2) -> list[Alarm]:
-    """Raises an alarm about a layer whose filters shrank, while training gets nowhere.
+    """Raises an alarm about a layer whose filters shrank, while the network gets nowhere.
 
     The median norm is less than `share` of that at the start.
     """
@@ -258,82 +396,22 @@ def _resized(
 
 
 def _growth(history: History) -> Iterator[tuple[str, float]]:
-    """Yields each layer's norm over that at the start, if training gets nowhere."""
-    if history.gets_nowhere():
-        for name, _, norms in history.layers_with("norm"):
-            if norms[0] > 0:
-                yield name, norms[-1] / norms[0]
+    """Yields each layer's norm over that at the start, if the network gets nowhere.
 
-
-def overfitting(history: Steps, gap: float = 0.2, epochs: int = 4) -> list[Alarm]:
-    """Raises an alarm if training is ahead of validation by more than `gap` for `epochs` epochs.
-
-    Both are measured as the way from guessing to perfection. Abstains without validation. The
-    alarm stands at the first layer.
+    Behind a BatchNormalization the start is where its moving variance has settled: it begins at
+    1, whatever the layer returns.
     """
-    history = History.of(history)
-    validated = history.up_to_validations()
-    gaps = [part.gap() for part in validated[-epochs:]]
-    if len(gaps) < epochs or not all(each > gap for each in gaps) or not history[-1].layers:
-        return []
-    training, validation = validated[-1].progress(), validated[-1].progress("val_")
-    if training < 0.5:
-        return []
-    message = (
-        f"The network memorises: it came {training:.0%} of the way from guessing to perfection on "
-        f"its training data, {validation:.0%} on the validation data."
-    )
-    first = next(iter(history[-1]))
-    return [Alarm("overfitting", first, history[-1].step, gaps[-1], gap, (), message)]
+    if not history.gets_nowhere:
+        return
+    momentum = history.facts.batch_norm_momentum
+    for name in history[-1]:
+        needed = 3 / (1 - momentum[name]) if momentum.get(name, 1.0) < 1 else 0
+        settled = [each for each in history if (each.updates or 0) >= needed or not needed]
+        norms = History(settled).values(name, "norm")
+        if len(norms) > 1 and norms[0] > 0:
+            yield name, norms[-1] / norms[0]
 
 
-def diverged(history: Steps) -> list[Alarm]:
-    """Raises an alarm about a layer with filters that are NaN or infinite.
-
-    By their weights, or by the BatchNormalization behind them.
-    """
-    last = history[-1]
-    alarms = []
-    for name, layer in last.items():
-        norms = layer.filters.get("norm", np.zeros(0))
-        filters = tuple(np.flatnonzero(~np.isfinite(norms)).tolist())
-        if filters:
-            first = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
-            message = (
-                f"{name} diverged: {len(filters)} of {layer.shape[-1]} filters are not finite any "
-                f"more, by their weights or the BatchNormalization behind them (filters {first})."
-            )
-            alarms.append(Alarm("diverged", name, last.step, len(filters), 0, filters, message))
-    return alarms
-
-
-# name -> the rule, and when it raises an alarm: the table in docs/alarms.md
-RULES: dict[str, tuple[Rule, str]] = {
-    "diverged": (
-        diverged,
-        "filters are NaN or infinite, by their weights or the BatchNormalization behind them",
-    ),
-    "symmetric": (symmetric, "all filters of a layer are the same, or zero, since the start"),
-    "saturated": (
-        saturated,
-        "at least half of a hidden layer's units stay at the ends of their range (needs "
-        "`probe`), or its weights at the ends of their constraint's range",
-    ),
-    "dead": (
-        dead,
-        "at least half of a hidden layer's units are dead for four epochs (surer with `probe`)",
-    ),
-    "stalled": (stalled, "the first layers have not moved in five epochs, nor has the loss"),
-    "noisy": (
-        noisy,
-        "a layer looked untrained during the last five epochs, and either stayed where it was "
-        "initialised or turned far without forming a pattern; or it is frozen with random weights",
-    ),
-    "getting_noisier": (getting_noisier, "the noise score rose clearly above its own minimum"),
-    "exploding": (exploding, "filters grew tenfold, and training gets nowhere"),
-    "shrinking": (shrinking, "filters shrank to a fifth, and training gets nowhere"),
-    "overfitting": (
-        overfitting,
-        "training is far ahead of validation for four epochs (needs validation data)",
-    ),
-}
+def _level(history: History) -> str:
+    """Returns how serious it is that something is odd about a layer."""
+    return "warning" if history.gets_nowhere else "note"

@@ -12,7 +12,7 @@ from keras_filterwatch.alarms import Alarm, Rule
 from keras_filterwatch.diagnosis import Diagnosis
 from keras_filterwatch.history import History
 from keras_filterwatch.model import backends
-from keras_filterwatch.model.probe import take_inputs
+from keras_filterwatch.model.probe import take_probe
 from keras_filterwatch.model.selection import parse_layers
 from keras_filterwatch.rules import default_rules
 from keras_filterwatch.scores import Scores
@@ -46,30 +46,34 @@ class FilterWatch(keras.callbacks.Callback):
             function `layer -> bool`, or several of these.
         freq: `"epoch"`, or an int: every so many batches, and at the end of each epoch.
         probe: inputs that show what the units do: an array, or a list or dict of arrays, as
-            `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. The first
-            256 are taken at once and kept.
+            `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. With
+            targets too, as a pair `(x, y)` or batches of these, each layer gets its gradient, and
+            the logs of the history `probe_loss`. The first 256 are taken at once and kept.
         images: names of the pictures to draw (`keras_filterwatch.draw.catalogue.PICTURES`); True
             for `"filters"`, `"film_strip"` and `"templates"`, False for none. They show the first
             layer with a window larger than 1 and three deeper ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.
         metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
             that returns a number, or one per filter.
-        stop_on: names of the rules whose alarms end training.
+        stop_on: names of the rules whose alarms end training; notes do not.
         writers: objects that get each step's `Report` too: `writer.write(report)`, and
             `writer.close()` at the end of a fit.
 
     Attributes:
         history: the `Scores` of each step, oldest first; of more than 256 some older ones are
             dropped (TensorBoard has them all).
-        alarms: the alarms so far, oldest first; a rule raises one alarm about a layer.
-        diagnosis: the most probable cause of the alarms, the evidence, and what to try first.
+        alarms: the errors and warnings so far, oldest first. `ended` is the step at which an alarm
+            was over; None while it holds.
+        notes: what is odd but harmless so far, oldest first; otherwise like `alarms`.
+        diagnosis: the most probable cause of the alarms that hold, the evidence, and what to try
+            first.
         problems: what went wrong while watching, oldest first.
 
     Training waits for the noise scores, norms and updates, and for what the probe and the pictures
     of outputs ask the model. The other scores, metrics, rules, pictures and events follow in a
-    thread of their own, one step after the other. In the training's thread, `history`, `alarms` and
-    `diagnosis` wait for them; other threads get the last finished step. If `stop_on` is given,
-    training waits too.
+    thread of their own, one step after the other. In the training's thread, `history`, `alarms`,
+    `notes` and `diagnosis` wait for them; other threads get the last finished step. If `stop_on` is
+    given, training waits too.
 
     A copy, also by pickle, has the arguments and the results so far, and starts anew when it
     watches a training. What Python cannot pickle, such as a lambda among the metrics, cannot be
@@ -107,7 +111,7 @@ class FilterWatch(keras.callbacks.Callback):
         self.log_dir = arguments.local_directory(log_dir)
         self._directory = self.log_dir.absolute() / "filterwatch"  # if the process changes its own
         self.layers = None if layers is None else parse_layers(layers)
-        self.probe = None if probe is None else take_inputs(probe)
+        self.probe = None if probe is None else take_probe(probe)
         self._batches_between = arguments.batches_between(freq)
         self.images = arguments.pictures(images, probe is not None)
         self.metrics = arguments.user_metrics(metrics or {})
@@ -165,12 +169,17 @@ class FilterWatch(keras.callbacks.Callback):
 
     @property
     def alarms(self) -> list[Alarm]:
-        """The alarms so far, oldest first."""
-        return list(self._record.alarms)
+        """The errors and warnings so far, also those that ended, oldest first."""
+        return list(self._record.judgement.alarms)
+
+    @property
+    def notes(self) -> list[Alarm]:
+        """The notes so far, also those that ended, oldest first."""
+        return list(self._record.judgement.notes)
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What is probably wrong, by all that is known so far."""
+        """What is probably wrong, by the alarms that hold now."""
         return self._recorder.diagnosis(self._record)
 
     @property
@@ -181,10 +190,11 @@ class FilterWatch(keras.callbacks.Callback):
         return self._notices.problems
 
     def summary(self) -> None:
-        """Prints the last scores, the alarms, the diagnosis, problems, and where the rest is."""
+        """Prints the last scores, alarms, notes, diagnosis, problems, and where the rest is."""
         record = self._record
         lines = [str(record.history[-1]) if record.history else "Nothing was watched yet."]
-        lines += [f"alarm at step {a.step}: {printable(a.message)}" for a in record.alarms]
+        lines += [f"alarm at {_step_and_message(alarm)}" for alarm in record.judgement.alarms]
+        lines += [f"note at {_step_and_message(note)}" for note in record.judgement.notes]
         if record.history:
             lines.append(f"diagnosis: {printable(self._recorder.diagnosis(record))}")
         lines += [f"problem: {problem}" for problem in self.problems]
@@ -230,7 +240,7 @@ class FilterWatch(keras.callbacks.Callback):
             is_first = self._observer.last is None
             if fit_begins:
                 self._fit_begins = False
-                self._clock.fit_begins(epoch, batches, is_first)
+                self._clock.fit_begins(epoch, batches, is_first, (self.params or {}).get("epochs"))
             self._clock.epoch_begins(batches)
             if fit_begins and is_first and not self._waits_for_weights:
                 self._take_step()
@@ -243,7 +253,7 @@ class FilterWatch(keras.callbacks.Callback):
         with self._guard_step():
             if self._waits_for_weights:
                 self._waits_for_weights = False
-                self._observer.watch(self.model)
+                self._observer.watch(self.model, has_trained=True)
                 if self._take_step():
                     self._notices.warn_once(
                         "the model had no weights before its first batch",
@@ -289,7 +299,12 @@ class FilterWatch(keras.callbacks.Callback):
         scores = self._observer.take_step(self.model, logs)
         if scores and self.stop_on and not self.model.stop_training:
             # only here training waits for alarms
-            for name in sorted(self._recorder.record.active & set(self.stop_on)):
+            for name in sorted(self._recorder.record.judgement.active & set(self.stop_on)):
                 self.model.stop_training = True
                 self._notices.say(f"FilterWatch ends training: {name!r} is in stop_on.")
         return scores
+
+
+def _step_and_message(alarm: Alarm) -> str:
+    end = "" if alarm.ended is None else f" (ended at step {alarm.ended})"
+    return f"step {alarm.step}{end}: {printable(alarm.message)}"

@@ -11,6 +11,7 @@ class Clock:
         batches_between: batches between two snapshots; 0 for one at the end of each epoch.
         epochs: epochs completed, over all fits.
         batches: batches completed, over all fits.
+        last_epoch: `epochs` as it will be at the end of the fit; None if it is not known.
 
     Example:
         >>> clock = Clock(batches_between=2)
@@ -25,6 +26,7 @@ class Clock:
     batches_between: int = 0
     epochs: int = 0
     batches: int = 0
+    last_epoch: int | None = None
     _epochs_before_fit: int = 0
     _batches_before_epoch: int = 0
     _last_snapshot: int = 0
@@ -40,17 +42,21 @@ class Clock:
         """What the steps count: `"epoch"`, or `"step"` where they count batches."""
         return "step" if self.batches_between else "epoch"
 
-    def fit_begins(self, epoch: int, batches_per_epoch: int | None, is_first: bool) -> None:
+    def fit_begins(
+        self, epoch: int, batches_per_epoch: int | None, is_first: bool, last: int | None = None
+    ) -> None:
         """Starts a fit at Keras's `epoch`.
 
         Args:
             epoch: `fit`'s initial_epoch.
             batches_per_epoch: None if it is not known.
             is_first: False if a fit before was watched; the counts then go on.
+            last: `fit`'s epochs, the epoch at which it ends; None if it is not known.
         """
         if is_first:
             self.epochs, self.batches = epoch, epoch * (batches_per_epoch or 0)
         self._epochs_before_fit = self.epochs - epoch
+        self.last_epoch = None if last is None else self._epochs_before_fit + last
 
     def epoch_begins(self, batches_per_epoch: int | None) -> None:
         """Remembers how many batches came before the epoch."""

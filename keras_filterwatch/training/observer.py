@@ -11,10 +11,10 @@ import numpy as np
 
 from keras_filterwatch.draw.catalogue import PictureCatalogue, Pictures
 from keras_filterwatch.kernels import Array, Snapshot
-from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.model import backends, find
-from keras_filterwatch.model.probe import Probe
-from keras_filterwatch.model.watched_kernel import WatchedLayers
+from keras_filterwatch.model.facts import metric_directions, model_facts
+from keras_filterwatch.model.probe import Probe, ProbeData, ProbeResults
+from keras_filterwatch.model.watched_kernel import Note, WatchedLayers
 from keras_filterwatch.scores import Scores, skipped_lines
 from keras_filterwatch.scoring import quick_scores
 from keras_filterwatch.text import printable
@@ -28,7 +28,7 @@ class Observer:
 
     Args:
         layers: the kernels to watch, as `model.find.find` takes them.
-        probe: inputs that show what the units do; None for none.
+        probe: inputs that show what the units do, with or without targets; None for none.
         pictures: names of the pictures to draw.
         clock: counts epochs and batches.
         notices: prints messages and records problems.
@@ -42,7 +42,7 @@ class Observer:
     def __init__(
         self,
         layers: Any,
-        probe: Any,
+        probe: ProbeData | None,
         pictures: Sequence[str],
         clock: Clock,
         notices: Notices,
@@ -51,20 +51,28 @@ class Observer:
         self.has_noise_score = False
         self.last: Scores | None = None
         self._layers = layers
-        self._probe_inputs = probe
+        self._probe_data = probe
         self._pictures = pictures
         self._clock = clock
         self._notices = notices
         self._recorder = recorder
         self._watched: WatchedLayers | None = None
         self._probe: Probe | None = None
+        self._facts_due = self._directions_due = self._has_trained = False
+        self._first_epoch = 0
+        self._optimizer: Any = None
+        self._updates_before = 0  # those of optimizers that the model had before
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._buffers: dict[str, Array] = {}
         self._lock = threading.Lock()  # two fits may share a callback
 
-    def watch(self, model: keras.Model) -> bool:
+    def watch(self, model: keras.Model, has_trained: bool = False) -> bool:
         """Finds the kernels of a model.
+
+        Args:
+            model: the model that trains.
+            has_trained: True if its first batch was trained on already.
 
         Returns:
             False if other kernels are watched already: another observer is needed.
@@ -73,6 +81,8 @@ class Observer:
         if self._watched is None:
             self._watched = watched
             self._announce(model)
+        self._facts_due = self._directions_due = True  # the model may have been compiled anew
+        self._has_trained = has_trained
         return watched.variables == self._watched.variables
 
     def _announce(self, model: keras.Model) -> None:
@@ -121,17 +131,28 @@ class Observer:
     ) -> Scores:
         step, epoch = self._clock.step, self._clock.epochs
         self._recorder.wait()  # what it reads is overwritten below
+        self._read_facts(watched, model, epoch_ends=logs is not None)
         numbers = _numbers(logs) | self._learning_rate(model, step)
         if self.last and self.last.step == step:
             if self.last.epoch < epoch:
                 # the batch before was the last one of an epoch of unknown length
-                self.last = replace(self.last, epoch=epoch, logs=numbers)
+                self.last = replace(self.last, epoch=epoch, logs={**self.last.logs, **numbers})
                 self._recorder.amend(self.last)
             return self.last
         self._clock.snapshot_taken()
         snapshot = watched.read(step)
-        outputs = self._outputs(model, step)
-        quick = quick_scores(snapshot, self._previous, epoch, outputs, numbers)
+        results = self._probe_results(watched, model, step)
+        if results.loss is not None:
+            numbers["probe_loss"] = results.loss
+        quick = quick_scores(
+            snapshot,
+            self._previous,
+            epoch,
+            results.outputs,
+            numbers,
+            results.gradients,
+            self._updates(model, step),
+        )
         self.has_noise_score = self.has_noise_score or not math.isnan(quick.filter_noise)
         pictures = self._pictures_of_outputs(watched, snapshot, model)
         self._previous = snapshot.copied(self._buffers)
@@ -147,8 +168,9 @@ class Observer:
         """Draws the pictures that need the model as it is now, of layers with outputs."""
         names = {kernel.name for kernel in watched.kernels if kernel.output_sites}
         kernels = tuple(kernel for kernel in snapshot.kernels if kernel.name in names)
+        inputs = None if self._probe_data is None else self._probe_data.inputs
         drawings = self._recorder.catalogue.of_outputs(
-            replace(snapshot, kernels=kernels), model, self._probe_inputs
+            replace(snapshot, kernels=kernels), model, inputs
         )
         return self._recorder.pictures(drawings, snapshot.step)
 
@@ -161,29 +183,85 @@ class Observer:
             return {} if rate is None else {"learning_rate": rate}
         return {}
 
-    def _outputs(self, model: keras.Model, step: int) -> Mapping[str, Outputs] | None:
-        """Returns what the units do for the probe's inputs; None without a probe."""
-        if self._probe_inputs is not None and self._watched:
-            with self._notices.guard(
-                "the probe's inputs could not be sent through the model",
-                "The scores of the units' activity are missing; give inputs as model.predict takes "
-                "them",
-                step=step,
-            ):
-                if self._probe is None:
-                    self._probe = Probe(model, self._watched, self._probe_inputs)
-                return self._probe.measure()
+    def _updates(self, model: keras.Model, step: int) -> int | None:
+        """Returns the updates of all optimizers that the model had so far; None if unknown."""
+        with self._notices.guard(
+            "the optimizer's updates could not be read", "The history lacks them", step=step
+        ):
+            optimizer = getattr(model, "optimizer", None)
+            if optimizer is not self._optimizer:
+                self._updates_before = (self.last.updates or 0) if self.last else 0
+                self._optimizer = optimizer
+            updates = backends.updates(model)
+            # a model's own train_step may never use the optimizer that it was compiled with
+            if updates is not None and (updates or self.last is None):
+                return self._updates_before + updates
         return None
+
+    def _read_facts(self, watched: WatchedLayers, model: keras.Model, epoch_ends: bool) -> None:
+        """Reads what is certain about the model, once in each fit."""
+        consequence = "Causes of alarms may stay unknown"
+        with self._notices.guard("facts about the model could not be read", consequence):
+            if self._facts_due:
+                self._facts_due = False
+                data = self._probe_data or ProbeData(None)
+                problems: list[Note] = []
+                facts = model_facts(model, watched, data.inputs, data.targets, problems)
+                for problem in problems:
+                    self._notices.warn_once(*problem)
+                before, last_epoch = self._recorder.facts, self._clock.last_epoch
+                if self.last is None:
+                    self._first_epoch = self._clock.epochs
+                    if self._has_trained:
+                        facts = replace(facts, was_trained={})
+                else:  # what was found out before training or at the end of an epoch
+                    facts = replace(
+                        facts,
+                        was_trained=before.was_trained,
+                        metric_directions=before.metric_directions,
+                    )
+                epochs = None if last_epoch is None else last_epoch - self._first_epoch
+                self._recorder.facts = replace(facts, epochs=epochs)
+        with self._notices.guard("the directions of metrics could not be read", consequence):
+            if self._directions_due and epoch_ends:
+                self._directions_due = False
+                directions = metric_directions(model)
+                self._recorder.facts = replace(self._recorder.facts, metric_directions=directions)
+
+    def _probe_results(self, watched: WatchedLayers, model: keras.Model, step: int) -> ProbeResults:
+        """Returns what the model does with the probe; nothing without a probe."""
+        nothing = ProbeResults({})
+        if self._probe_data is None:
+            return nothing
+        with self._notices.guard(
+            "the probe's inputs could not be sent through the model",
+            "The scores of the units' activity are missing; give inputs as model.predict takes "
+            "them",
+            step=step,
+        ):
+            if self._probe is None:
+                inputs, targets = self._probe_data.inputs, self._probe_data.targets
+                self._probe = Probe(model, watched, inputs, targets)
+            results = self._probe.run()
+            if results.gradient_error is not None:
+                self._notices.failed(
+                    results.gradient_error,
+                    "the gradient of the probe's loss could not be computed",
+                    "The scores `gradient` and `probe_loss` are missing",
+                    step=step,
+                )
+            return results
+        return nothing
 
 
 def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Returns those of the logs that are single numbers."""
+    """Returns those of the logs that are single numbers, also as arrays of one number."""
     numbers = {}
     for name, value in (logs or {}).items():
         try:
-            array = np.asarray(value)
-            if array.ndim == 0 and array.dtype.kind in "fiub":
-                numbers[str(name)] = float(array)
+            array = np.asarray(backends.to_numpy(value) if hasattr(value, "shape") else value)
+            if array.size == 1 and array.dtype.kind in "fiubV":  # V: bfloat16
+                numbers[str(name)] = float(array.item())
         except Exception:  # not a number: anything may be in the logs
             continue
     return numbers

@@ -1,22 +1,25 @@
 """Recorder: from the quick scores of a step to its report, in a thread beside training."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from keras_filterwatch.alarms import Alarm, Rule, follow
+from keras_filterwatch.alarms import Alarm, Judgement, Rule, follow
 from keras_filterwatch.diagnosis import CANNOT_TELL, Diagnosis, diagnose
 from keras_filterwatch.draw.catalogue import Drawing, PictureCatalogue, Pictures
 from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.model_facts import ModelFacts
 from keras_filterwatch.report import Report
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import ScoringFailure, UserMetric, full_scores
 from keras_filterwatch.text import listed, printable
 from keras_filterwatch.training.notices import Notices
-from keras_filterwatch.training.retention import with_step
+from keras_filterwatch.training.retention import with_step, without_oldest
 from keras_filterwatch.training.worker import Worker
 from keras_filterwatch.writers import Writer
+
+_MOST_PRINTED = 3  # times that an alarm which comes and goes is printed
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +28,11 @@ class Record:
 
     Attributes:
         history: the scores of each step.
-        alarms: all alarms, oldest first.
-        active: names of the rules that raise an alarm at the last step.
+        judgement: what the rules say at the last step.
     """
 
     history: History = field(default_factory=History)
-    alarms: tuple[Alarm, ...] = ()
-    active: frozenset[str] = frozenset()
+    judgement: Judgement = field(default_factory=Judgement)
 
 
 class Recorder:
@@ -45,6 +46,7 @@ class Recorder:
 
     Attributes:
         catalogue: the pictures to draw; none until the layers are known.
+        facts: what is known about the model; nothing until the first step.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Recorder:
         notices: Notices,
     ) -> None:
         self.catalogue = PictureCatalogue((), [], draw_all=False, step_unit="epoch")
+        self.facts = ModelFacts()
         self._metrics = metrics
         self._rules = rules
         self._writers = writers
@@ -93,7 +96,11 @@ class Recorder:
 
     def close(self) -> None:
         """Waits until every step is finished and closes the writers; a further step may follow."""
+        # by the worker, since another fit that shares the callback may go on writing
+        self._worker.submit(self._close_writers)
         self._worker.close()
+
+    def _close_writers(self) -> None:
         for writer in self._writers:
             with self._notices.guard(
                 f"{_name(writer)} could not be closed", "Its last steps may be missing"
@@ -124,7 +131,7 @@ class Recorder:
         history = self._record.history
         if history and history[-1].step == quick.step:
             last = replace(history[-1], epoch=quick.epoch, logs=quick.logs)
-            self._judge(History([*history[:-1], last]))
+            self._judge([*history[:-1], last])
             self._write({})
 
     def _report_failures(self, failures: Iterable[ScoringFailure], step: int) -> None:
@@ -141,8 +148,10 @@ class Recorder:
                 step=step,
             )
 
-    def _judge(self, history: History) -> None:
-        judgement = follow(self._rules, history, self._record.alarms)
+    def _judge(self, steps: Sequence[Scores]) -> None:
+        history = History(steps, self.facts)
+        earlier = without_oldest(self._record.judgement.raised)
+        judgement = follow(self._rules, history, earlier)
         for failure in judgement.failures:
             self._notices.warn_once(
                 f"rule {failure.rule!r} {failure.what}",
@@ -150,14 +159,14 @@ class Recorder:
                 failure.reason,
                 history[-1].step,
             )
-        for alarm in judgement.new:
-            rule, message = printable(alarm.rule), printable(alarm.message)
-            self._notices.say(f"\nFilterWatch alarm ({rule}): {message}")
-        self._record = Record(history, judgement.alarms, judgement.active)
+        for message in _messages(judgement, first_step=history[0].step):
+            self._notices.say(f"\n{message}")
+        self._record = Record(history, judgement)
 
     def _write(self, pictures: Pictures) -> None:
         record = self._record
-        report = Report(record.history[-1], pictures, record.alarms, self.diagnosis(record))
+        alarms, notes = record.judgement.alarms, record.judgement.notes
+        report = Report(record.history[-1], pictures, alarms, self.diagnosis(record), notes)
         for writer in self._writers:
             with self._notices.guard(
                 f"{_name(writer)} could not write a step",
@@ -167,9 +176,9 @@ class Recorder:
                 writer.write(report)
 
     def diagnosis(self, record: Record) -> Diagnosis:
-        """Returns the most probable cause of the alarms."""
+        """Returns the most probable cause of the alarms that hold."""
         with self._notices.guard("the alarms could not be diagnosed", "There is no diagnosis"):
-            return diagnose(record.history, record.alarms)
+            return diagnose(record.history, record.judgement.holding)
         return Diagnosis(CANNOT_TELL, (), "See the alarms.")
 
     def _step_failed(self, error: BaseException) -> None:
@@ -178,3 +187,36 @@ class Recorder:
 
 def _name(writer: Writer) -> str:
     return type(writer).__name__
+
+
+def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
+    """Yields what the console says about a step: which alarms began and which ended.
+
+    Notes are printed only if they are about the first step, which shows the set-up. An alarm that
+    comes and goes is printed three times.
+    """
+    now = {(alarm.rule, alarm.layer): alarm for alarm in judgement.new}
+    for alarm in judgement.ended:
+        again = now.get((alarm.rule, alarm.layer))
+        is_over = alarm.level != "note" and (again is None or again.level == "note")
+        if is_over and _count(alarm, judgement) < _MOST_PRINTED:
+            rule, layer = printable(alarm.rule), printable(alarm.layer or "the whole network")
+            end = f"is only a note now: {printable(again.message)}" if again else "is over."
+            yield f"FilterWatch: alarm ({rule}) about {layer}, raised at step {alarm.step}, {end}"
+    for alarm in judgement.new:
+        rule, message = printable(alarm.rule), printable(alarm.message)
+        if alarm.level == "note":
+            if alarm.step == first_step:
+                yield f"FilterWatch note ({rule}): {message}"
+        elif _count(alarm, judgement) < _MOST_PRINTED:
+            yield f"FilterWatch alarm ({rule}): {message}"
+        elif _count(alarm, judgement) == _MOST_PRINTED:
+            yield (
+                f"FilterWatch alarm ({rule}): {message} It comes and goes: from now on it is not "
+                "printed any more, and watch.alarms has it."
+            )
+
+
+def _count(alarm: Alarm, judgement: Judgement) -> int:
+    """Returns how often the alarm was raised so far."""
+    return sum((each.rule, each.layer) == (alarm.rule, alarm.layer) for each in judgement.alarms)

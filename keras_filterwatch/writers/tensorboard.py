@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from keras_filterwatch.alarms import Alarm
-from keras_filterwatch.diagnosis import Diagnosis
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.report import Report
 from keras_filterwatch.scores import Scores
@@ -43,6 +42,7 @@ _PER_FILTER = {  # scores that are also shown filter by filter
     "noise": "Noise score of each filter: 1 is noise.",
     "norm": "Norm of each filter, as a BatchNormalization behind it leaves it.",
 }
+_MOST_ROWS = 50  # of a table of alarms: TensorBoard keeps many versions of it
 
 
 class TensorBoard:
@@ -61,6 +61,7 @@ class TensorBoard:
         self._directory = Path(directory)
         self._warn = warn or _warning
         self._file: EventFile | None = None
+        self._text = ""  # about alarms, as it was written last
 
     def write(self, report: Report) -> None:
         """Writes a report as one step.
@@ -69,11 +70,12 @@ class TensorBoard:
             OSError: nothing could be written.
         """
         file, step = self._checked_file(), report.scores.step
-        is_new = file is None
         if file is None:
             file = self._file = EventFile(self._directory)
             file.write(step, self._encoded([chart_page(report.scores)]))
-        file.write(step, self._encoded(report_contents(report, with_text=is_new)))
+            self._text = ""
+        file.write(step, self._encoded(report_contents(report, self._text)))
+        self._text = alarms_as_markdown(report)
 
     def close(self) -> None:
         """Closes the event file; a further report opens another one."""
@@ -110,18 +112,18 @@ def _warning(what: str, consequence: str, reason: str) -> None:
     warnings.warn(f"FilterWatch: {what} ({reason}). {consequence}.", stacklevel=3)
 
 
-def report_contents(report: Report, with_text: bool = False) -> Iterator[Content]:
+def report_contents(report: Report, last_text: str = "") -> Iterator[Content]:
     """Yields what is written of one step.
 
     Curves `<score>/<NN>_<layer>`, `<score>_per_filter/...` as histograms over the filters,
-    `<picture>/...`, `alarms` as text and `alarm_count`. NN is the layer's place, zero-padded, so
-    that TensorBoard keeps the order of the model.
+    `<picture>/...`, `alarm_count`, and `alarms` as text where it has changed. NN is the layer's
+    place, zero-padded, so that TensorBoard keeps the order of the model.
 
     Args:
         report: of the step.
-        with_text: whether to write the text about alarms also without a new alarm.
+        last_text: the text about alarms that was written last.
     """
-    scores, alarms = report.scores, report.alarms
+    scores = report.scores
     digits = max(2, len(str(len(scores) - 1)))
     tags = {layer: f"{i:0{digits}}_{printable(layer)}" for i, layer in enumerate(scores)}
     for layer, numbers in scores.items():
@@ -135,9 +137,14 @@ def report_contents(report: Report, with_text: bool = False) -> Iterator[Content
                 yield Histogram(f"{score}_per_filter/{tags[layer]}", finite, description)
     for (name, layer), image in report.pictures.items():
         yield Picture(f"{name}/{tags.get(layer, printable(layer))}", image)
-    yield Scalar("alarm_count", len(alarms), "Alarms since the start.")
-    if with_text or any(alarm.step == scores.step for alarm in alarms):
-        yield Text("alarms", alarms_as_markdown(alarms, report.diagnosis))
+    yield Scalar(
+        "alarm_count",
+        sum(alarm.ended is None for alarm in report.alarms),
+        "Errors and warnings that hold at this step. The text `alarms` lists all so far.",
+    )
+    text = alarms_as_markdown(report)
+    if text != last_text:
+        yield Text("alarms", text)
 
 
 def chart_page(scores: Scores) -> ChartPage:
@@ -153,19 +160,35 @@ def chart_page(scores: Scores) -> ChartPage:
     charts += [
         Chart("Metrics of your own", score, f"^{re.escape(score)}/") for score in user_scores
     ]
-    return ChartPage([*charts, Chart("Alarms", "alarms since the start", "^alarm_count$")])
+    return ChartPage([*charts, Chart("Alarms", "alarms that hold", "^alarm_count$")])
 
 
-def alarms_as_markdown(alarms: Sequence[Alarm], diagnosis: Diagnosis) -> str:
-    """Returns all alarms so far, so that the last text that TensorBoard keeps says everything."""
-    if not alarms:
-        return "No alarm so far."
+def alarms_as_markdown(report: Report) -> str:
+    """Returns the alarms and notes so far, so that the last text that TensorBoard keeps has all."""
+    if any(alarm.ended is None for alarm in report.alarms):
+        cause, advice = markdown(report.diagnosis.cause), markdown(report.diagnosis.advice)
+        lines = [f"**Probable cause: {cause}.** {advice}"]
+    else:
+        lines = ["No alarm holds now." if report.alarms else "No alarm so far."]
+    lines += _table(report.alarms)
+    if report.notes:
+        lines += ["", "Notes: odd, but harmless so far.", *_table(report.notes)]
+    return "\n".join(lines)
+
+
+def _table(alarms: Sequence[Alarm]) -> list[str]:
+    """Returns the lines of a table of alarms: all that hold, and the last ones that ended."""
+    ended = [alarm for alarm in alarms if alarm.ended is not None]
+    left_out = {id(alarm) for alarm in ended[:-_MOST_ROWS]}
     rows = [
-        f"| {alarm.step} | {markdown(alarm.rule)} | {markdown(alarm.layer)} "
+        f"| {alarm.step} | {'' if alarm.ended is None else alarm.ended} | {alarm.level} "
+        f"| {markdown(alarm.rule)} | {markdown(alarm.layer or 'whole network')} "
         f"| {markdown(alarm.message)} |"
         for alarm in alarms
+        if id(alarm) not in left_out
     ]
-    cause = f"**Probable cause: {markdown(diagnosis.cause)}.** {markdown(diagnosis.advice)}"
-    return "\n".join(
-        [cause, "", "| step | alarm | layer | what was measured |", "|---|---|---|---|", *rows]
-    )
+    if not rows:
+        return []
+    more = ["", f"{len(left_out)} that ended before are left out."] if left_out else []
+    head = ["", "| begin | end | level | rule | layer | what was measured |"]
+    return [*head, "|---|---|---|---|---|---|", *rows, *more]

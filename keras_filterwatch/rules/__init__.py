@@ -1,0 +1,145 @@
+"""The rules: each is a function `history -> alarms` that abstains without evidence.
+
+A rule takes a `History` or any sequence of `Scores`, oldest first, and judges its last step.
+"""
+
+from keras_filterwatch.alarms import Rule
+from keras_filterwatch.rules.layers import (
+    dead,
+    exploding,
+    frozen_at_random,
+    getting_noisier,
+    noisy,
+    saturated,
+    shrinking,
+    symmetric,
+    vanishing,
+)
+from keras_filterwatch.rules.setup import (
+    huge_first_loss,
+    linear_stack,
+    output_mismatch,
+    strong_dropout,
+    strong_penalty,
+    unscaled_inputs,
+    unusual_rate,
+)
+from keras_filterwatch.rules.training import (
+    contradiction,
+    diverged,
+    gets_nowhere,
+    overfitting,
+    stalled,
+)
+
+
+def default_rules() -> list[Rule]:
+    """Returns the rules that a `FilterWatch` follows when it is given none.
+
+    Example:
+        >>> [rule.__name__ for rule in default_rules()][:2]
+        ['diverged', 'symmetric']
+    """
+    return [rule for rule, *_ in RULES.values()]
+
+
+# name -> the rule, the levels of its alarms, and what it tells: the table in docs/alarms.md
+RULES: dict[str, tuple[Rule, str, str]] = {
+    "diverged": (
+        diverged,
+        "error",
+        "filters are NaN or infinite, by their weights or the BatchNormalization behind them; or "
+        "the loss is",
+    ),
+    "symmetric": (
+        symmetric,
+        "warning",
+        "all filters of a layer are the same, or zero, since the start",
+    ),
+    "frozen_at_random": (
+        frozen_at_random,
+        "warning",
+        "a layer is frozen with the random weights of its initialisation",
+    ),
+    "gets_nowhere": (
+        gets_nowhere,
+        "warning",
+        "after a fifth of the epochs and 100 updates, loss and accuracy are where guessing is, and "
+        "at their pace would stay there",
+    ),
+    "stalled": (stalled, "warning", "no layer moves, and nothing is learnt"),
+    "contradiction": (
+        contradiction,
+        "warning",
+        "the loss improves while the accuracy stays at guessing, or is negative and cannot be, or "
+        "runs away below zero",
+    ),
+    "overfitting": (
+        overfitting,
+        "warning",
+        "training is far ahead of validation, which improves no more (needs validation data)",
+    ),
+    "output_mismatch": (
+        output_mismatch,
+        "note, warning",
+        "the loss does not fit the output or the targets",
+    ),
+    "unscaled_inputs": (
+        unscaled_inputs,
+        "note, warning",
+        "the inputs are not normalised (needs `probe`)",
+    ),
+    "huge_first_loss": (
+        huge_first_loss,
+        "note, warning",
+        "the first loss is far above that of guessing",
+    ),
+    "unusual_rate": (
+        unusual_rate,
+        "note, warning",
+        "the learning rate is far from those usual with its optimizer",
+    ),
+    "strong_dropout": (
+        strong_dropout,
+        "note, warning",
+        "a Dropout drops almost everything, or validation is far above training",
+    ),
+    "strong_penalty": (
+        strong_penalty,
+        "note, warning",
+        "L1, L2 or weight decay is far above what is usual",
+    ),
+    "linear_stack": (linear_stack, "note, warning", "no non-linearity stands between the layers"),
+    "vanishing": (
+        vanishing,
+        "warning",
+        "the first layers hardly get a gradient (measured with `probe=(x, y)`)",
+    ),
+    "saturated": (
+        saturated,
+        "note, warning",
+        "at least half of a hidden layer's units stay at the ends of their range (needs "
+        "`probe`), or its weights at the ends of their constraint's range",
+    ),
+    "dead": (
+        dead,
+        "note, warning",
+        "at least half of a hidden layer's units are dead (with `probe`), or of its filters have "
+        "next to no weight",
+    ),
+    "noisy": (
+        noisy,
+        "note, warning",
+        "a layer looks untrained, and either stayed where it was initialised or turned far without "
+        "forming a pattern",
+    ),
+    "getting_noisier": (
+        getting_noisier,
+        "note",
+        "the noise score rose clearly above its own minimum",
+    ),
+    "exploding": (exploding, "warning", "filters grew tenfold, and the network gets nowhere"),
+    "shrinking": (shrinking, "warning", "filters shrank to a fifth, and the network gets nowhere"),
+}
+
+__all__ = ["RULES", "default_rules", *RULES]

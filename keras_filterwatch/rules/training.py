@@ -1,0 +1,206 @@
+"""Rules about a training as a whole: it diverged, gets nowhere, stands still or memorises."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from keras_filterwatch.alarms import Alarm
+from keras_filterwatch.history import AT_REST, History
+from keras_filterwatch.progress import (
+    HALF_WAY,
+    NOTHING,
+    SIGNIFICANT,
+    Yardstick,
+    guessing_loss,
+    output_of,
+    yardsticks,
+)
+from keras_filterwatch.scores import Scores
+from keras_filterwatch.trends import chance_of_rise, scatter
+
+Steps = Sequence[Scores]
+
+_MAY_RISE = 0.2  # chance below which validation is taken to improve still
+_NEVER_NEGATIVE = ("crossentropy", "mean_squared", "mean_absolute", "hinge", "huber", "log_cosh")
+
+
+def diverged(history: Steps) -> list[Alarm]:
+    """Raises an error about each layer with filters that are NaN or infinite, or about the loss.
+
+    By the layer's weights, or by the BatchNormalization behind them.
+    """
+    history = History.of(history)
+    last = history[-1]
+    alarms = []
+    for name, layer in last.items():
+        norms = layer.filters.get("norm", np.zeros(0))
+        filters = tuple(np.flatnonzero(~np.isfinite(norms)).tolist())
+        if filters:
+            first = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
+            message = (
+                f"{name} diverged: {len(filters)} of {layer.shape[-1]} filters are not finite any "
+                f"more, by their weights or the BatchNormalization behind them (filters {first})."
+            )
+            alarms.append(
+                Alarm("diverged", name, last.step, len(filters), 0, filters, message, "error")
+            )
+    loss = last.logs.get("loss", 0.0)
+    if not math.isfinite(loss) and not alarms:
+        message = f"The loss is {loss} at epoch {last.epoch}."
+        alarms.append(Alarm("diverged", "", last.step, loss, 0, (), message, "error"))
+    return alarms
+
+
+def gets_nowhere(history: Steps) -> list[Alarm]:
+    """Raises an alarm about a network that learns nothing, after time enough to learn something.
+
+    See `keras_filterwatch.progress.learning`. Other rules say what may be the reason, at once;
+    this one waits twice as long, since some networks begin to learn late.
+    """
+    history = History.of(history)
+    known = [each for each in yardsticks(history, history.facts) if each.knows_guess]
+    if not known or not history.gets_nowhere or len(history.logged) < 2 * history.patience:
+        return []
+    last = history.logged[-1]
+    curve = next((each for each in known if each.name in last.logs), known[0])
+    value = last.logs.get(curve.name, math.nan)
+    updates = "" if last.updates is None else f" and {last.updates} updates"
+    message = (
+        f"The network gets nowhere: after {last.epoch} epochs{updates} its {curve.name} is "
+        f"{value:.3g}, and {curve.guess:.3g} is what guessing gives."
+    )
+    return [Alarm("gets_nowhere", "", history[-1].step, value, curve.guess, (), message)]
+
+
+def stalled(history: Steps) -> list[Alarm]:
+    """Raises an alarm about a network whose layers all stand still, and that learns nothing.
+
+    See `History.is_at_rest`. A network that was trained before raises no alarm, since it may be
+    tuned in small steps.
+    """
+    history = History.of(history)
+    if not history.is_at_rest or not history.gets_nowhere:
+        return []
+    last, rotation = history[-1], history.largest_rotation
+    rate = last.logs.get("learning_rate")
+    message = (
+        f"No layer moves: at epoch {last.epoch} the largest rotation since the start is "
+        f"{rotation:.1g} (0 is not at all)"
+        + ("." if rate is None else f", at a learning rate of {rate:.3g}.")
+    )
+    return [Alarm("stalled", "", last.step, rotation, AT_REST, (), message)]
+
+
+def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
+    """Raises an alarm if training is ahead of validation by `gap`, which improves no more.
+
+    By a metric, or a squared error whose guessing is known: the gap is above `gap`, as a share of
+    the way from guessing to perfection. Where only other losses are logged: the validation loss
+    rose above its best by so much of the way. At the ends of `history.patience` epochs, in which
+    validation did not improve. Abstains without validation.
+    """
+    history = History.of(history)
+    curve = history.yardstick
+    if curve is None:
+        return []
+    both = [
+        (curve.way(each.logs[curve.name]), curve.way(each.logs[f"val_{curve.name}"]))
+        for each in history.logged
+        if curve.name in each.logs and f"val_{curve.name}" in each.logs
+    ]
+    both = [pair for pair in both if all(map(math.isfinite, pair))]
+    epochs = max(history.patience, 3)
+    if len(both) <= epochs or both[-1][0] < HALF_WAY:
+        return []
+    training, validation = zip(*both, strict=True)
+    if chance_of_rise(validation[-2 * epochs :]) < _MAY_RISE:
+        return []
+    if _may_rise_alone(curve, history):
+        fell = validation[-1] < max(validation) - 3 * scatter(validation)
+        behind = [max(validation) - each if fell else 0.0 for each in validation[-epochs:]]
+    else:
+        behind = [t - v for t, v in zip(training[-epochs:], validation[-epochs:], strict=True)]
+    if not min(behind) > gap:
+        return []
+    message = (
+        f"The network memorises: by its {curve.name} it came {training[-1]:.0%} of the way from "
+        f"guessing to perfection on the training data, and {max(0.0, validation[-1]):.0%} on the "
+        "validation data, where it improves no more."
+    )
+    return [Alarm("overfitting", "", history[-1].step, behind[-1], gap, (), message)]
+
+
+def _may_rise_alone(curve: Yardstick, history: History) -> bool:
+    """Returns True for a loss that validation can lose by being sure, while it guesses as well.
+
+    A cross-entropy is one. Of other losses the gap counts, if it is known where guessing lies.
+    """
+    output = output_of(curve.name, history.facts)
+    is_crossentropy = output is None or "crossentropy" in output.loss or not output.loss
+    return curve.name.endswith("loss") and (is_crossentropy or not curve.knows_guess)
+
+
+def contradiction(history: Steps) -> list[Alarm]:
+    """Raises an alarm about a loss that improves while the accuracy stays at guessing.
+
+    Or about a loss that is negative though it cannot be, if targets and outputs fit it; or that
+    runs away to minus infinity.
+    """
+    history = History.of(history)
+    last, facts = history[-1], history.facts
+    names = [each.loss for each in facts.outputs if each.loss]
+    known = all(any(part in name for part in _NEVER_NEGATIVE) for name in names)
+    loss = last.logs.get("loss", 0.0)
+    if names and known and loss < -1e-3 and not facts.has_own_train_step:
+        message = (
+            f"The loss is {loss:.3g}: {' and '.join(sorted(set(names)))} cannot be negative where "
+            "targets and outputs fit it."
+        )
+        return [Alarm("contradiction", "", last.step, loss, 0, (), message)]
+    if not facts.has_own_train_step and _runs_away(history):
+        message = (
+            f"The loss fell below zero ever faster, and is {loss:.3g} now: nothing bounds it. Has "
+            "it the wrong sign?"
+        )
+        return [Alarm("contradiction", "", last.step, loss, 0, (), message)]
+    measured = yardsticks(history, facts)
+    accuracy = next((a for a in measured if a.knows_guess and not a.name.endswith("loss")), None)
+    return [] if accuracy is None else _contradicted(history, accuracy)
+
+
+def _runs_away(history: History) -> bool:
+    """Returns True if the loss is negative, far below where it began, and falls faster each time.
+
+    For as many epochs as the history's patience, three at least; or until it was not finite.
+    """
+    losses = [each.logs["loss"] for each in history.logged if "loss" in each.logs]
+    finite = [each for each in losses if math.isfinite(each)]
+    if finite and not math.isfinite(losses[-1]):
+        return finite[-1] < 0 and finite[-1] <= finite[0]
+    epochs = max(3, history.patience)
+    falls = [early - late for early, late in pairwise(losses[-epochs - 1 :])]
+    is_far = len(falls) == epochs and losses[-1] < min(0.0, losses[0]) - 10 * abs(losses[0])
+    return is_far and falls[0] > 0 and all(late > early for early, late in pairwise(falls))
+
+
+def _contradicted(history: History, accuracy: Yardstick) -> list[Alarm]:
+    """Raises an alarm if the loss of an accuracy's output fell, and the accuracy did not rise."""
+    facts, logged = history.facts, history.logged
+    output = output_of(accuracy.name, facts)
+    name = f"{output.name}_loss" if output and len(facts.outputs) > 1 else "loss"
+    losses = [each.logs[name] for each in logged if name in each.logs]
+    if len(losses) < max(3, history.patience):
+        return []
+    guess = guessing_loss(output, facts) if output else 0.0
+    fell = losses[-1] < min(0.0, losses[0]) or 0 <= losses[-1] < 0.5 * (guess or losses[0])
+    ways = accuracy.ways(logged)
+    if not fell or max(ways[-3:]) >= NOTHING or chance_of_rise(ways) < SIGNIFICANT:
+        return []
+    value = logged[-1].logs.get(accuracy.name, math.nan)
+    message = (
+        f"Loss and {accuracy.name} contradict each other: the loss went from {losses[0]:.3g} to "
+        f"{losses[-1]:.3g}, the {accuracy.name} is {value:.3g}, as by guessing."
+    )
+    return [Alarm("contradiction", "", history[-1].step, value, accuracy.guess, (), message)]
