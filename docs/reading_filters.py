@@ -22,7 +22,6 @@ from keras import layers
 from PIL import Image
 
 import keras_filterwatch as fw
-from keras_filterwatch import diagnosis
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "examples"))
@@ -119,7 +118,7 @@ def watched(
     print(", ".join(f"{key} {last[key]:.3g}" for key in keys))
     for alarm in watch.alarms:
         print(f"alarm ({alarm.rule}) at step {alarm.step}: {alarm.message}")
-    print(f"diagnosis: {diagnosis.diagnose(watch.history, watch.alarms)}")
+    print(f"diagnosis: {watch.diagnosis}")
     print(f"{seconds:.0f} s", flush=True)
     return before, fw.draw.filters(model, layer, step=epochs)
 

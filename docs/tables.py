@@ -41,9 +41,10 @@ def scores() -> str:
 
 
 def alarms() -> str:
-    """Returns the alarms, and when each is raised."""
+    """Returns the alarms, their levels, and when each is raised."""
     return table(
-        ("alarm", "when it is raised"), ((f"`{name}`", when) for name, (_, when) in RULES.items())
+        ("alarm", "level", "when it is raised"),
+        ((f"`{name}`", levels, when) for name, (_, levels, when) in RULES.items()),
     )
 
 

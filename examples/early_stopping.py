@@ -39,7 +39,7 @@ def main() -> None:
     watch.summary()
 
     print("\nUntil it is clear that nothing forms:")
-    watch = fw.FilterWatch("logs/not_formed", stop_on=["noisy"])
+    watch = fw.FilterWatch("logs/not_formed", stop_on=["stalled"])
     small_network(rate=1e-6).fit(x, y, epochs=60, callbacks=[watch], verbose=2)
     watch.summary()
 
