@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import History
-from keras_filterwatch.progress import NOTHING, UNKNOWN
+from keras_filterwatch.progress import UNKNOWN
 from keras_filterwatch.rules.setup import USUAL_RATES, effective_rate, usual_rate_missed
 from keras_filterwatch.scores import Scores
 
@@ -197,8 +197,7 @@ def _unusually_low(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _memorised(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    carried_over = not history.best_validation_progress() < NOTHING
-    return () if carried_over else alarms.get("overfitting", ())
+    return alarms.get("overfitting", ()) if history.validation_is_guessed() else ()
 
 
 def _other_rate(times: float) -> Callable[[History], str]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import overload
 
@@ -10,6 +11,7 @@ import numpy as np
 from keras_filterwatch.model_facts import ModelFacts
 from keras_filterwatch.progress import (
     HALF_WAY,
+    NOTHING,
     NOWHERE,
     Yardstick,
     epochs_logged,
@@ -235,16 +237,18 @@ class History(Sequence[Scores]):
         """
         return self.progress() - self.progress("val_")
 
-    def best_validation_progress(self) -> float:
-        """Returns the best validation progress of all epochs, 0 to 1; NaN if none is known.
+    def validation_is_guessed(self) -> bool:
+        """Returns True if validation is at guessing at the last epochs: nothing carried over.
 
-        On the yardsticks whose guessing is known, or the most trusted one where there is none.
+        By the mean over the history's patience, on each yardstick whose guessing is known, where
+        all classes count as equally frequent: the probe's targets are of the training data. False
+        where guessing is not known.
         """
-        every = yardsticks(self._steps, self.facts)
-        known = [each for each in every if each.knows_guess]
-        used = known or [each for each in every if each == self.yardstick]
-        ways = [way for each in used for way in each.ways(self.logged, "val_")]
-        return max((min(1.0, max(0.0, way)) for way in ways if way == way), default=math.nan)
+        facts = replace(self.facts, targets=())
+        known = [each for each in yardsticks(self._steps, facts) if each.knows_guess]
+        recent = [each.ways(self.logged, "val_")[-self.patience :] for each in known]
+        means = [sum(ways) / len(ways) for ways in recent if ways]
+        return bool(means) and not max(means) >= NOTHING / 2
 
     def was_pretrained(self) -> bool:
         """Returns True if what may train was probably trained before it was watched.

@@ -64,6 +64,7 @@ class TargetFacts:
         is_one_hot: whether each target is a row of zeros with a single 1, of two numbers or more.
         majority: share of the most frequent class, of whole or one-hot targets; NaN for others.
         std: standard deviation of the finite numbers; NaN if there is none.
+        items: how many targets there are.
     """
 
     name: str
@@ -76,6 +77,7 @@ class TargetFacts:
     is_one_hot: bool = False
     majority: float = float("nan")
     std: float = float("nan")
+    items: int = 256
 
 
 @dataclass(frozen=True)

@@ -278,9 +278,8 @@ def guessing_accuracy(name: str, scores: Scores, facts: ModelFacts) -> float | N
             return max(target.mean, 1 - target.mean)
         if not target.is_one_hot:
             return None
-    guess = 1 / max(2, units)
-    majority = math.nan if target is None else target.majority
-    return guess if math.isnan(majority) else max(guess, majority)
+    classes = max(2, units)
+    return max(1 / classes, _majority(target, classes))
 
 
 def _classifies(output: OutputFacts) -> bool:
@@ -345,11 +344,10 @@ def guessing_loss(output: OutputFacts, facts: ModelFacts) -> float:
     if facts.has_own_train_step or output.units is None or (output.axes or 2) > 2:
         return 0.0
     target = _targets_of(output, facts)
-    majority = math.nan if target is None else target.majority
     if "categorical_crossentropy" in output.loss and output.units > 1:
-        return _entropy(majority, output.units)
+        return _entropy(_majority(target, output.units), output.units)
     if output.loss == "binary_crossentropy" and output.units == 1:
-        return _entropy(majority, 2)
+        return _entropy(_majority(target, 2), 2)
     if output.loss == "binary_crossentropy" and target is not None and target.is_whole:
         return _entropy(max(target.mean, 1 - target.mean), 2)
     if output.loss == "mean_squared_error" and len(facts.outputs) == 1 and len(facts.targets) == 1:
@@ -358,10 +356,21 @@ def guessing_loss(output: OutputFacts, facts: ModelFacts) -> float:
     return 0.0
 
 
+def _majority(target: TargetFacts | None, classes: int) -> float:
+    """Returns the share of the most frequent class, 0 if it is not clearly above the others.
+
+    By more than three standard errors: of few targets, one class is often ahead by chance.
+    """
+    if target is None or math.isnan(target.majority):
+        return 0.0
+    error = math.sqrt((1 - 1 / classes) / classes / max(1, target.items))
+    return target.majority if target.majority > 1 / classes + 3 * error else 0.0
+
+
 def _entropy(majority: float, classes: int) -> float:
     """Returns the entropy of classes of which one has this share and the others share the rest."""
     rest = 1 - majority
-    if not 0 < rest < 1 - 1 / classes:  # all alike, or unknown
+    if not 0 < rest < 1 - 1 / classes:
         return math.log(classes)
     return -majority * math.log(majority) - rest * math.log(rest / (classes - 1))
 

@@ -133,6 +133,15 @@ def turned(array, rotation):
     return (1 - rotation) * array + np.sqrt(1 - (1 - rotation) ** 2) * aside
 
 
+def trained(start, now, count):
+    """An array at the start, and another one so many times, each with a little noise of its own.
+
+    Each differs from the one before by .0014 of its size, as by training.
+    """
+    size = 0.001 * np.sqrt(np.square(now).mean())
+    return [start] + [now + size * noise_kernel(100 + i, now.shape) for i in range(count)]
+
+
 def rough(noise, shape=(3, 3, 16, 32)):
     """Slices that all have this noise score, 0 to 1.
 

@@ -38,9 +38,9 @@ def sgd(rate, **others):
 
 
 def validated(*accuracies):
-    """Of ten classes, .18 is (.18 - .1) / .9 = .09 of the way from guessing, .2 is .11 of it."""
+    """A network that knows its training data by heart, with these accuracies on other data."""
     training = [1.0] * len(accuracies)
-    return of_logs(curves(loss=training, accuracy=training, val_accuracy=accuracies))
+    return of_logs(curves(accuracy=training, val_accuracy=accuracies))
 
 
 CASES = [
@@ -79,8 +79,8 @@ CASES = [
     ("can't tell", ["dead"], moved(sgd(0.05 * SGD_HIGH))),
     ("rate too high", ["shrinking", "exploding"], moved()),
     ("too much dropout", ["strong_dropout"], moved()),
-    ("memorised", ["overfitting"], validated(0.18, 0.15)),
-    ("overfit", ["overfitting"], validated(0.2, 0.15)),
+    ("memorised", ["overfitting"], validated(0.3, 0.12, 0.1)),
+    ("overfit", ["overfitting"], validated(0.3, 0.3, 0.3)),
     ("overfit", ["overfitting"], moved()),
     ("can't tell", ["gets_nowhere"], moved()),
     ("can't tell", ["linear_stack"], moved()),

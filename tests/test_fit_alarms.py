@@ -220,7 +220,9 @@ def test_summary_prints_the_table_and_the_command(tmp_path, capsys):
     assert f"tensorboard --logdir {tmp_path}" in printed
 
 
-def test_summary_lists_alarms_before_notes_with_their_ends_and_the_diagnosis(tmp_path, capsys):
+def test_summary_lists_alarms_with_their_ends_then_notes_that_hold_and_the_diagnosis(
+    tmp_path, capsys
+):
     rules = [
         raising("note", rule="odd"),
         raising("note", None, rule="past"),
@@ -230,10 +232,9 @@ def test_summary_lists_alarms_before_notes_with_their_ends_and_the_diagnosis(tmp
     watch = fit_with(tmp_path, *rules)
     lines = summary_of(watch, capsys).splitlines()
     at = lines.index("alarm at step 0 (ended at step 1): over about first at step 0.")
-    assert lines[at + 1 : at + 5] == [
+    assert lines[at + 1 : at + 4] == [
         "alarm at step 1: now about first at step 1.",
         "note at step 0: odd about first at step 0.",
-        "note at step 0 (ended at step 1): past about first at step 0.",
         f"diagnosis: {watch.diagnosis}",
     ]
 

@@ -290,15 +290,26 @@ def test_patience_is_that_of_the_planned_epochs():
     assert History().patience == 5
 
 
-def test_the_best_validation_progress_may_lie_in_the_past():
-    logs = curves(accuracy=[0.9] * 3, val_accuracy=[0.1, 0.55, 0.28])
-    assert of_logs(logs).best_validation_progress() == pytest.approx(0.5)
-    assert math.isnan(of_logs(curves(accuracy=[0.9])).best_validation_progress())
+@pytest.mark.parametrize(
+    ("accuracies", "guessed"),
+    [
+        ((0.5, 0.1, 0.1), True),  # what once was better does not count
+        ((0.1, 0.144, 0.144), True),  # .044 / .9 of the way is .049
+        ((0.1, 0.146, 0.146), False),
+    ],
+)
+def test_validation_is_guessed_at_less_than_a_twentieth_of_the_way(accuracies, guessed):
+    logs = curves(accuracy=[0.9] * 3, val_accuracy=accuracies)
+    assert of_logs(logs).validation_is_guessed() == guessed
 
 
-def test_the_best_validation_progress_is_that_of_any_curve_whose_guessing_is_known():
+def test_validation_is_not_guessed_if_a_curve_whose_guessing_is_known_says_so():
     logs = curves(accuracy=[0.9], val_accuracy=[0.1], loss=[0.1], val_loss=[0.5 * math.log(10)])
-    assert of_logs(logs).best_validation_progress() == pytest.approx(0.5)
+    assert not of_logs(logs).validation_is_guessed()
+
+
+def test_validation_is_not_known_to_be_guessed_without_validation():
+    assert not of_logs(curves(accuracy=[0.9])).validation_is_guessed()
 
 
 def trained(verdict, rotation, logs, **known):

@@ -23,6 +23,7 @@ from made_up import (
     of_logs,
     output,
     scored,
+    trained,
     turned,
     units,
     with_head,
@@ -57,13 +58,13 @@ def raises_notes_only(history, *rules):
 @pytest.mark.parametrize("rotation", [0.0, 0.001, 0.005])
 def test_a_layer_that_stays_at_random_in_a_network_that_learns_is_a_note(rotation):
     # He-normal weights, and those before BatchNormalization, turn slowly
-    conv = [START] + [turned(START, rotation) * (1 + 0.01 * i) for i in range(6)]
+    conv = trained(START, turned(START, rotation), 6)
     steps = scored(with_head(conv), LEARNING, facts())
     raises_notes_only(steps, "noisy")
 
 
 def test_a_layer_that_stays_at_random_is_a_note_while_the_loss_falls_slowly():
-    conv = [START] + [turned(START, 0.005) * (1 + 0.01 * i) for i in range(6)]
+    conv = trained(START, turned(START, 0.005), 6)
     raises_notes_only(scored(with_head(conv), SLOW, facts()), "noisy")
 
 
@@ -110,7 +111,7 @@ def test_a_negative_loss_is_no_overfitting_where_validation_follows():
 
 def with_units(affected, logs, known=None, bounds=None):
     """A layer of 32 filters that form, with so many units dead or at a rail at each step."""
-    conv = [START] + [FORMED * (1 + 0.01 * i) for i in range(1, len(affected))]
+    conv = trained(START, FORMED, len(affected) - 1)
     outputs = {"conv": [units(each, bounds) for each in affected]}
     return scored(with_head(conv), logs, known or facts(), outputs)
 
@@ -282,7 +283,7 @@ def test_epochs_of_few_updates_are_not_taken_for_training(updates):
 
 
 def test_units_that_were_seen_five_times_are_not_dead():
-    conv = [START] + [FORMED * (1 + 0.01 * i) for i in range(1, 7)]
+    conv = trained(START, FORMED, 6)
     outputs = {"conv": [units(32, observations=5)] * 7}
     judgement = judged(scored(with_head(conv), [POOR] * 6, facts(), outputs))
     assert "dead" not in names(judgement.raised)
@@ -332,18 +333,13 @@ def test_a_network_whose_loss_does_not_fit_is_not_called_overfit():
 FLAT = [{"loss": 0.2, "accuracy": 0.95, "val_accuracy": 0.9}] * 6
 
 
-def growing(array, rotation=0.0, count=6):
-    """An array, and the same turned and a little larger at each step, as by training."""
-    return [array] + [turned(array, rotation) * (1 + 0.01 * i) for i in range(1, count + 1)]
-
-
 @pytest.mark.parametrize(
     ("arrays", "logs", "options"),
     [
-        (with_head(growing(FORMED)), SLOW, {"frozen": ("conv",)}),
-        (with_head(growing(FORMED, 0.002), 0.002), FLAT, {}),
-        (with_head([START, *growing(FORMED)[1:]]), FLAT, {}),
-        (with_head(growing(START, 0.03)), SLOW, {}),
+        (with_head([FORMED] * 7), SLOW, {"frozen": ("conv",)}),
+        (with_head(trained(FORMED, turned(FORMED, 0.002), 6), 0.002), FLAT, {}),
+        (with_head(trained(START, FORMED, 6)), FLAT, {}),
+        (with_head(trained(START, turned(START, 0.03), 6)), SLOW, {}),
     ],
     ids=["frozen", "fine-tuned", "rate decayed", "rough"],
 )

@@ -46,7 +46,7 @@ def test_noisy_says_after_patience_epochs_what_was_measured_and_would_be_enough(
     scores = scored([START])[0]["conv"]
     # three standard errors of the noise score below 1: Var1 = 1/18, C_min = 1/3 for 3x3
     bound = 1 - 3 * np.sqrt(1 / 18 / scores["slices"]) / (2 / 3)
-    words = f"conv still looks untrained after 5 epochs: noise score {scores['noise']:.2f}"
+    words = f"noise score {scores['noise']:.2f} (1 is noise, below {bound:.2f} would be structure)"
     says(alarms, "noisy", 5, scores["noise"], bound, words, level="note")
 
 
@@ -323,6 +323,56 @@ def test_dead_is_a_note_but_in_a_network_that_gets_nowhere(logs, level):
     assert levels(rules.dead(probed([0] + [32] * 5, logs=[logs] * 5))) == [level]
 
 
+def test_dead_names_filters_that_do_nothing_but_shrink_where_there_is_no_probe():
+    # weight decay takes a hundredth at each step, and no gradient comes
+    words = "32 of 32 filters of conv do nothing but shrink: no gradient comes to them"
+    alarms = rules.dead(scored(with_head([START * 0.99**i for i in range(6)])), epochs=4)
+    says(alarms, "dead", 5, 1.0, 0.5, words, filters=range(32), level="note")
+
+
+def test_a_layer_that_shrinks_and_turns_is_not_dead():
+    # steps of a hundredth of its size towards noise turn it by up to half their sum squared
+    arrays = [turned(START, 1e-4 * i) * 0.99**i for i in range(6)]
+    assert not rules.dead(scored(with_head(arrays)), epochs=4)
+
+
+def test_a_layer_that_grows_without_turning_does_not_shrink():
+    arrays = [START * 1.01**i for i in range(6)]
+    assert not rules.dead(scored(with_head(arrays)), epochs=4)
+
+
+def all_dead(dead=32, **known):
+    known = {"activations": {"conv": "relu"}, **known}
+    return probed([0] + [dead] * 3, logs=[GOOD] * 3, known=facts(**known))
+
+
+@pytest.mark.parametrize(
+    ("steps", "level"),
+    [
+        (all_dead(), "warning"),
+        (all_dead(31), "note"),
+        (all_dead(has_shortcuts=True), "note"),
+        (all_dead(activations={}), "note"),
+    ],
+    ids=["in a chain", "31 of 32", "with a shortcut", "unknown flow"],
+)
+def test_a_layer_without_any_living_unit_that_nothing_goes_around_is_a_warning(steps, level):
+    assert levels(rules.dead(steps)) == [level]
+
+
+@pytest.mark.parametrize(
+    ("rotation", "rate", "level"), [(0.0, 0.1, "warning"), (0.1, 0.1, "note"), (0.0, 0.0, "note")]
+)
+def test_dead_units_are_a_warning_where_no_kernel_changes_any_more(rotation, rate, level):
+    # the head turns at the first epoch, and by more at each further one, or not at all
+    start = noise_kernel(9, (8, 10))
+    head = [turned(start, rotation * step / 4) for step in range(4)]
+    kernels = {"conv": [noise_kernel(shape=(3, 3, 4, 32))] * 4, "head": head}
+    outputs = {"conv": [units(20)] * 4}
+    logs = [GOOD | {"learning_rate": rate}] * 3
+    assert levels(rules.dead(scored(kernels, logs, KNOWN, outputs))) == [level]
+
+
 def test_few_zeros_of_a_unit_are_no_evidence():
     # a unit that answers to one input of twenty is silent n times in a row by (1 - 1/20)^n
     assert 0.95**constants._OBSERVATIONS < 0.05
@@ -584,23 +634,29 @@ def test_vanishing_is_about_the_first_layer_that_trains():
     assert alarm.layer == "layer1"
 
 
-def test_vanishing_sees_many_bounded_layers_where_no_gradient_is_measured():
-    words = "5 layers end with sigmoid, without normalisation or shortcuts"
-    says(rules.vanishing(deep()), "vanishing", 3, 5, constants._MANY_BOUNDED, words, "layer0")
+def test_vanishing_sees_many_sigmoids_where_no_gradient_is_measured():
+    words = "5 layers end with a sigmoid, without normalisation or shortcuts"
+    says(rules.vanishing(deep()), "vanishing", 3, 5, constants._MANY_SIGMOIDS, words, "layer0")
+
+
+def test_five_sigmoids_leave_less_of_a_gradient_than_vanishing_asks_for():
+    # the slope of a sigmoid is s (1 - s), 1/4 at most
+    assert 0.25**constants._MANY_SIGMOIDS < constants._VANISHED
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"activations": dict.fromkeys(HIDDEN[:4], "tanh")},
+        {"activations": dict.fromkeys(HIDDEN[:4], "sigmoid")},
+        {"activations": dict.fromkeys(HIDDEN, "tanh")},
         {"activations": dict.fromkeys(HIDDEN, "relu")},
         {"normalisations": ("norm",)},
         {"has_shortcuts": True},
         {"logs": GOOD},
     ],
-    ids=["four layers", "relu", "normalisation", "shortcuts", "network learns"],
+    ids=["four layers", "tanh", "relu", "normalisation", "shortcuts", "network learns"],
 )
-def test_many_bounded_layers_are_no_fault_next_to_that(change):
+def test_many_layers_are_no_fault_next_to_that(change):
     assert not rules.vanishing(deep(**change))
 
 

@@ -115,7 +115,15 @@ BINARY, SQUARED = "binary_crossentropy", "mean_squared_error"
         (output(10, SPARSE, "relu"), f"{SPARSE} needs probabilities or logits"),
         (output(1, BINARY, "tanh"), f"{BINARY} needs probabilities or logits"),
         (output(10, SPARSE, "linear"), f"{SPARSE} needs probabilities, and the output is linear"),
-        (output(10, SPARSE, "relu", from_logits=True), "The logits of the output end with relu"),
+        (
+            output(10, SPARSE, "relu", trains_as="softmax(relu)"),
+            f"The output ends with relu, and {SPARSE} takes it for logits",
+        ),
+        (
+            output(1, BINARY, "sigmoid", trains_as="sigmoid(sigmoid)"),
+            f"The output ends with sigmoid, and {BINARY} applies sigmoid to it again",
+        ),
+        (output(10, ONE_HOT, "sigmoid"), f"{ONE_HOT} is for classes that exclude each other"),
         (output(10, dropout=0.3), "Dropout of 0.3 acts on the output"),
     ],
 )
@@ -299,7 +307,7 @@ def test_unscaled_inputs_says_which_share_is_nan_even_where_a_layer_normalises()
     (alarm,) = rules.unscaled_inputs(
         before_training(inputs=(ranges,), normalises_inputs="normalization")
     )
-    assert alarm.message == "1.00% of the numbers of the probe's input are NaN."
+    assert alarm.message == "The probe's input has NaN or infinite numbers: a share of 0.01."
 
 
 def test_unscaled_inputs_names_the_input_of_several():

@@ -62,7 +62,7 @@ def test_diverged_is_silent_about_large_weights():
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_diverged_sees_a_loss_that_is_not_finite(loss):
     alarms = rules.diverged(of_logs(curves(loss=[2.3, loss])))
-    says(alarms, "diverged", 2, loss, 0, f"The loss is {loss} after 2 epochs", "", level="error")
+    says(alarms, "diverged", 2, loss, 0, f"The loss is {loss} at epoch 2", "", level="error")
 
 
 def test_diverged_names_the_layers_rather_than_the_loss():
@@ -140,9 +140,7 @@ def at_rest(rotation=0.9 * AT_REST, logs=POOR, epochs=2, updates=100, known=None
 def test_stalled_says_how_little_the_network_turned_and_at_which_rate():
     steps = at_rest(logs=POOR | {"learning_rate": 1e-7})
     rotation = 0.9 * AT_REST
-    words = (
-        f"after 2 epochs the largest rotation since the start is {rotation:.1g} (0 is not at all)"
-    )
+    words = f"at epoch 2 the largest rotation since the start is {rotation:.1g} (0 is not at all)"
     says(rules.stalled(steps), "stalled", 2, rotation, AT_REST, words, "")
     assert rules.stalled(steps)[0].message.endswith("at a learning rate of 1e-07.")
 
@@ -152,15 +150,19 @@ def test_stalled_says_how_little_the_network_turned_and_at_which_rate():
     [
         {"rotation": 1.1 * AT_REST},
         {"logs": GOOD},
-        {"logs": {"loss": 1.5, "accuracy": 0.4}},
         {"logs": {}},
         {"epochs": 1},
         {"known": facts(was_trained={"conv": True})},
     ],
-    ids=["moved", "learns", "learnt something", "no logs", "too early", "was trained"],
+    ids=["moved", "learns", "no logs", "too early", "was trained"],
 )
 def test_stalled_is_silent_next_to_that(change):
     assert not rules.stalled(at_rest(**change))
+
+
+def test_a_network_at_rest_whose_random_start_is_above_guessing_is_stalled():
+    # of few classes, random weights may be right in a third of cases or more
+    assert rules.stalled(at_rest(logs={"loss": 2.3, "accuracy": 0.4}))
 
 
 def test_stalled_leaves_alone_a_network_whose_kernels_had_structure_at_the_start():

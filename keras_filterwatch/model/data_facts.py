@@ -95,7 +95,8 @@ def _target(name: str, array: Array) -> TargetFacts:
         counts = np.bincount((numbers - numbers.min()).astype(np.int64))
         majority = float(counts.max() / counts.sum())
     return TargetFacts(
-        name, minimum, maximum, mean, finite, units, is_whole, is_one_hot, majority, std
+        *(name, minimum, maximum, mean, finite, units, is_whole, is_one_hot, majority, std),
+        items=len(array),
     )
 
 

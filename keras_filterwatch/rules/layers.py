@@ -197,8 +197,9 @@ def _only_shrinks(name: str, ends: History) -> bool:
 
     Steps in other directions turn it by up to half their length squared.
     """
-    way = sum(ends.values(name, "update"))
-    return 0 < way < 1 and ends[-1][name].get("rotation", 1.0) < 1e-3 * way**2 / 2
+    way, norms = sum(ends.values(name, "update")), ends.values(name, "norm")
+    shrank = len(norms) > 1 and norms[-1] < norms[0]
+    return shrank and 0 < way < 1 and ends[-1][name].get("rotation", 1.0) < 1e-3 * way**2 / 2
 
 
 def _is_a_chain(history: History) -> bool:
@@ -344,9 +345,9 @@ def vanishing(history: Steps, share: float = _VANISHED) -> list[Alarm]:
 
 
 def _bounded_layers(history: History) -> list[str]:
-    """Returns the hidden layers that end with a bounded non-linearity."""
+    """Returns the layers before the last one that end with a bounded non-linearity."""
     activations = history.facts.activations
-    return [name for name, _ in history.hidden_layers() if activations.get(name) in _BOUNDED]
+    return [name for name in [*history[-1]][:-1] if activations.get(name) in _BOUNDED]
 
 
 def _gradient_ratios(history: History, layer: str) -> Iterator[float]:

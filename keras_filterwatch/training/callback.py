@@ -190,11 +190,15 @@ class FilterWatch(keras.callbacks.Callback):
         return self._notices.problems
 
     def summary(self) -> None:
-        """Prints the last scores, alarms, notes, diagnosis, problems, and where the rest is."""
+        """Prints the last scores, all alarms, the notes that hold, the diagnosis and problems."""
         record = self._record
         lines = [str(record.history[-1]) if record.history else "Nothing was watched yet."]
         lines += [f"alarm at {_step_and_message(alarm)}" for alarm in record.judgement.alarms]
-        lines += [f"note at {_step_and_message(note)}" for note in record.judgement.notes]
+        lines += [
+            f"note at {_step_and_message(note)}"
+            for note in record.judgement.notes
+            if note.ended is None
+        ]
         if record.history:
             lines.append(f"diagnosis: {printable(self._recorder.diagnosis(record))}")
         lines += [f"problem: {problem}" for problem in self.problems]
