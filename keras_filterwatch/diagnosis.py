@@ -120,12 +120,11 @@ def _clipped(alarms: ByRule, history: History) -> Sequence[Alarm]:
 def _outputs_huge_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
     """Explains a huge first loss by the inputs, unless a probe shows that they are normal.
 
-    A loss before training is not the learning rate's doing; that of a whole epoch may be.
+    At an unusual rate, the loss of a whole epoch may be its doing; a loss before training is not.
     """
-    inputs, knows_loss = history.facts.inputs, "probe_loss" in history[0].logs
-    if inputs and not history.facts.normalises_inputs:
+    if history.facts.inputs:
         return ()  # `unscaled_inputs` says whether they are normal
-    by_rate = not knows_loss and usual_rate_missed(history) is not None
+    by_rate = "probe_loss" not in history[0].logs and usual_rate_missed(history) is not None
     return () if by_rate else alarms.get("huge_first_loss", ())
 
 

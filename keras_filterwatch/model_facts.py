@@ -35,7 +35,7 @@ class OutputFacts:
 
 @dataclass(frozen=True)
 class InputFacts:
-    """The range of the probe's numbers for one input of a model.
+    """The range of the probe's numbers for one input of a model, behind its Rescaling layers.
 
     Attributes:
         name: the input's name; `""` where a model has one only.
@@ -91,8 +91,8 @@ class ModelFacts:
         outputs: each output with its loss.
         inputs: the probe's inputs; empty without a probe.
         targets: the probe's targets; empty without a probe of inputs and targets.
-        normalises_inputs: name of the layer that rescales the inputs before the first kernel
-            (Rescaling, Normalization, BatchNormalization, LayerNormalization, Embedding, ...).
+        normalises_inputs: name of the layer that normalises the inputs before the first kernel
+            (Normalization, BatchNormalization, LayerNormalization, Embedding, ...).
         optimizer: its class, such as `"SGD"`.
         learning_rate: as training begins.
         schedule: class of the learning rate's schedule; `""` for a constant one.

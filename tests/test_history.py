@@ -7,6 +7,7 @@ import pytest
 from made_up import GOOD, POOR, curves, facts, layer, of_layers, of_logs, output
 
 from keras_filterwatch.history import AT_REST, UNMOVED, History
+from keras_filterwatch.model_facts import TargetFacts
 from keras_filterwatch.scores import Scores
 
 
@@ -312,6 +313,13 @@ def test_validation_is_not_known_to_be_guessed_without_validation():
     assert not of_logs(curves(accuracy=[0.9])).validation_is_guessed()
 
 
+def test_on_validation_data_all_classes_count_as_equally_frequent():
+    # the probe's targets, of which 80 % are of one class, are of the training data
+    known = facts(targets=(TargetFacts("", 0, 9, 1.0, majority=0.8),))
+    logs = curves(accuracy=[1.0] * 2, val_accuracy=[0.5] * 2)
+    assert not of_logs(logs, known).validation_is_guessed()
+
+
 def trained(verdict, rotation, logs, **known):
     layers = {"conv": layer(verdict=verdict, rotation=rotation), "head": layer((8, 10))}
     return of_layers([layers] * 2, [logs], facts(**known))
@@ -332,6 +340,14 @@ def test_a_model_was_pretrained_with_structure_or_with_success_at_rest(
     verdict, rotation, logs, came
 ):
     assert trained(verdict, rotation, logs).was_pretrained() == came
+
+
+def test_what_is_frozen_does_not_tell_whether_the_rest_was_trained():
+    # a trained base under a fresh head
+    base = layer(verdict="structured", trainable=False)
+    known = facts(was_trained={"conv": True, "head": False})
+    steps = of_layers([{"conv": base, "head": layer((8, 10), rotation=0.1)}] * 2, [POOR], known)
+    assert not steps.was_pretrained()
 
 
 def test_a_model_was_pretrained_if_a_bias_shows_that_it_was_trained():

@@ -236,13 +236,15 @@ def test_dropout_beside_the_output_does_not_act_on_it():
     ("parts", "name"),
     [
         ([], ""),
-        ([layers.Rescaling(1 / 255, name="scale")], "scale"),
+        ([layers.Rescaling([1.0, 2.0, 3.0], name="scale")], "scale"),
         ([layers.Normalization(mean=[0.0] * 3, variance=[1.0] * 3, name="scale")], "scale"),
         ([layers.BatchNormalization(name="scale")], "scale"),
         ([layers.LayerNormalization(name="scale")], "scale"),
         ([layers.Lambda(lambda x: x / 255, name="own code")], "own code"),
         ([layers.RandomFlip(), layers.ZeroPadding2D(1)], ""),
-        ([layers.ZeroPadding2D(1), layers.Rescaling(2.0, name="scale")], "scale"),
+        ([layers.ZeroPadding2D(1), layers.BatchNormalization(name="scale")], "scale"),
+        ([layers.Rescaling(2.0), layers.BatchNormalization(name="scale")], "scale"),
+        ([layers.Rescaling(1 / 255)], ""),  # its factor is in the range of the inputs
         ([layers.Conv2D(3, 1), layers.BatchNormalization()], ""),
         ([layers.TimeDistributed(layers.Dense(3))], ""),
     ],
@@ -251,6 +253,15 @@ def test_dropout_beside_the_output_does_not_act_on_it():
 def test_the_layer_that_rescales_the_inputs_is_known(parts, name):
     model = sequential(*parts, layers.Conv2D(4, 3), shape=(8, 8, 3))
     assert facts_of(model).normalises_inputs == name
+
+
+def test_the_range_of_the_inputs_is_that_behind_fixed_rescaling_before_the_first_kernel():
+    before = [layers.Rescaling(1 / 127.5, offset=-1.0), layers.Rescaling(-2.0)]
+    model = dense(*before, layers.Dense(4), layers.Rescaling(255.0), shape=(2,))
+    (facts,) = facts_of(model, np.array([[0.0, 255.0]], "float32"), None).inputs
+    # 0 and 255 become -1 and 1, then 2 and -2
+    assert (facts.minimum, facts.maximum) == pytest.approx((-2.0, 2.0))
+    assert (facts.mean, facts.std) == pytest.approx((0.0, 2.0), abs=1e-6)
 
 
 def test_an_embedding_rescales_the_inputs():
@@ -270,7 +281,7 @@ def test_an_operation_may_rescale_the_inputs():
 
 
 def test_a_nested_model_may_rescale_the_inputs():
-    inner = sequential(layers.Rescaling(2.0, name="scale"), layers.Dense(4), shape=(4,))
+    inner = sequential(layers.BatchNormalization(name="scale"), layers.Dense(4), shape=(4,))
     assert facts_of(dense(inner)).normalises_inputs == "scale"
     plain = sequential(layers.Dense(4), shape=(4,))
     assert facts_of(dense(plain)).normalises_inputs == ""

@@ -265,7 +265,7 @@ def inputs(size, mean=0.0, **others):
 
 
 def test_unscaled_inputs_says_the_range_that_was_measured():
-    words = "The probe's input goes from 0 to 255 (mean 33, standard deviation 78)"
+    words = "numbers from 0 to 255 (mean 33, standard deviation 78)"
     steps = before_training(inputs=(InputFacts("", 0, 255, 33, 78),))
     size = math.hypot(33, 78)
     alarms = rules.unscaled_inputs(steps)
@@ -313,7 +313,7 @@ def test_unscaled_inputs_says_which_share_is_nan_even_where_a_layer_normalises()
 def test_unscaled_inputs_names_the_input_of_several():
     usual, large = InputFacts("left", 0, 1, 0.5, 0.3), InputFacts("right", 0, 255, 33, 78)
     (alarm,) = rules.unscaled_inputs(before_training(inputs=(usual, large)))
-    assert "input 'right' goes from 0 to 255" in alarm.message
+    assert "input 'right' reaches the first kernel with numbers from 0 to 255" in alarm.message
 
 
 # huge_first_loss

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import keras
@@ -15,18 +16,35 @@ _FOR_CLASSES = 2**20  # numbers of which classes are counted
 _MANY_CLASSES = 2**16
 
 
-def input_facts(inputs: Any, names: Sequence[str] = ()) -> tuple[InputFacts, ...]:
+def input_facts(
+    inputs: Any, names: Sequence[str] = (), scale: float = 1.0, offset: float = 0.0
+) -> tuple[InputFacts, ...]:
     """Returns the range of each of a model's inputs.
 
     Args:
         inputs: an array, or a list or dict of arrays.
         names: names of the model's inputs, for a list.
+        scale, offset: by which the model rescales its only input at first.
 
     Example:
         >>> input_facts(np.array([[0.0, 255.0]]))[0].maximum
         255.0
     """
-    return tuple(InputFacts(name, *_range(array)) for name, array in _named(inputs, names))
+    ranges = [InputFacts(name, *_range(array)) for name, array in _named(inputs, names)]
+    if len(ranges) == 1:
+        return (_rescaled(ranges[0], scale, offset),)
+    return tuple(ranges)
+
+
+def _rescaled(facts: InputFacts, scale: float, offset: float) -> InputFacts:
+    ends = sorted(scale * end + offset for end in (facts.minimum, facts.maximum))
+    return replace(
+        facts,
+        minimum=ends[0],
+        maximum=ends[1],
+        mean=scale * facts.mean + offset,
+        std=abs(scale) * facts.std,
+    )
 
 
 def target_facts(targets: Any, names: Sequence[str] = ()) -> tuple[TargetFacts, ...]:

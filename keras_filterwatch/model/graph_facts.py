@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_filterwatch.model.non_linearities import (
@@ -125,7 +126,7 @@ def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
     """Returns the name of the first layer that may rescale the inputs before the first kernel.
 
     That of the model where its own code does something to them before, or of a layer whose code is
-    not known; `""` if nothing rescales them.
+    not known; `""` if nothing rescales them, or only by `fixed_rescaling`.
     """
     wrapped = {
         id(innermost(call.layer)) for call in flow.steps if isinstance(call.layer, layers.Wrapper)
@@ -138,6 +139,8 @@ def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
         if not isinstance(layer, keras.Layer):
             if type(layer).__name__ in _ARITHMETIC or not is_passive(layer):
                 return layer.name
+        elif _fixed_factors(layer) is not None:
+            continue
         elif isinstance(layer, _RESCALES):
             return layer.name
         elif any(direct_weights(part) for part in layer._flatten_layers()):
@@ -146,6 +149,30 @@ def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
         elif not (_is_composed(layer) or _keeps_size(layer)):
             return layer.name
     return ""
+
+
+def fixed_rescaling(flow: Flow) -> tuple[float, float]:
+    """Returns scale and offset of the Rescaling layers before the first layer with weights.
+
+    One after the other, of those that have one scale and one offset; `(1, 0)` if there are none.
+    """
+    scale, offset = 1.0, 0.0
+    for call in flow.steps:
+        layer = innermost(call.layer)
+        if isinstance(layer, keras.Layer) and not _is_composed(layer) and direct_weights(layer):
+            break
+        factors = _fixed_factors(layer)
+        if factors is not None:
+            scale, offset = scale * factors[0], offset * factors[0] + factors[1]
+    return scale, offset
+
+
+def _fixed_factors(layer: keras.Operation) -> tuple[float, float] | None:
+    """Returns scale and offset of a Rescaling layer; None for other ones, or several scales."""
+    if not isinstance(layer, layers.Rescaling):
+        return None
+    scale, offset = np.asarray(layer.scale), np.asarray(layer.offset)
+    return (float(scale), float(offset)) if scale.size == offset.size == 1 else None
 
 
 def activation_behind(flow: Flow | None, layer: keras.Layer) -> str:

@@ -137,9 +137,9 @@ def unscaled_inputs(history: Steps) -> list[Alarm]:
         if facts.normalises_inputs or (_SMALL < size < _LARGE and not is_shifted):
             continue
         message = (
-            f"The probe's input{where} goes from {each.minimum:.3g} to {each.maximum:.3g} (mean "
-            f"{each.mean:.3g}, standard deviation {each.std:.3g}), and no layer normalises it: "
-            "should it be brought to about -1 to 1?"
+            f"The probe's input{where} reaches the first kernel with numbers from "
+            f"{each.minimum:.3g} to {each.maximum:.3g} (mean {each.mean:.3g}, standard deviation "
+            f"{each.std:.3g}): should it be brought to about -1 to 1?"
         )
         return [_question(history, "unscaled_inputs", message, "", size, _LARGE)]
     return []
