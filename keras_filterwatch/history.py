@@ -98,11 +98,6 @@ class History(Sequence[Scores]):
         """Epochs from the first step to the last one; 0 for an empty history."""
         return self[-1].epoch - self[0].epoch if self else 0
 
-    def up_to_validations(self) -> list["History"]:
-        """Returns the history as it was at each step with a validation loss, oldest first."""
-        steps = enumerate(self._steps, 1)
-        return [self[:end] for end, scores in steps if "val_loss" in scores.logs]
-
     # Layers and their scores
 
     def values(self, layer: str, score: str) -> list[float]:
@@ -123,10 +118,6 @@ class History(Sequence[Scores]):
         """Returns all layers but a dense last one, whose units may well be dead or saturated."""
         layers = list(self[-1].items())
         return layers[:-1] if layers and len(layers[-1][1].shape) == 2 else layers
-
-    def is_trainable(self, layer: str) -> bool:
-        """Returns False for a layer that is frozen now."""
-        return layer not in self[-1] or self[-1][layer].trainable
 
     @property
     def largest_rotation(self) -> float:
@@ -159,22 +150,6 @@ class History(Sequence[Scores]):
     def gets_nowhere(self) -> bool:
         """True if the network learns nothing, after time enough to learn something."""
         return self.learning == NOWHERE
-
-    def later_layers_moved(self, times: float = 10.0) -> bool:
-        """Returns True if, at some step, a layer had turned far more than the first trainable one.
-
-        By more than `times` as much, and by more than 0.001. False with fewer than three
-        trainable layers.
-        """
-        for scores in self._steps[1:]:
-            rotations = [
-                layer["rotation"]
-                for layer in scores.values()
-                if "rotation" in layer and layer.trainable
-            ]
-            if len(rotations) > 2 and max(rotations) > max(1e-3, times * rotations[0]):
-                return True
-        return False
 
     # Progress of the training
 

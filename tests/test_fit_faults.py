@@ -42,6 +42,7 @@ def watched(tmp_path, network, x, y, probe=True, batch_size=8, epochs=5, callbac
         *(x, y, batch_size, epochs),
         callbacks=[*callbacks, watch],
         validation_data=(x[:64], y[:64]),
+        validation_batch_size=64,
         verbose=0,
         **options,
     )

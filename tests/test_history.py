@@ -167,35 +167,9 @@ def test_hidden_layers_are_all_but_a_dense_last_one():
     assert [name for name, _ in convolutions.hidden_layers()] == ["conv"]
 
 
-def test_a_layer_is_trainable_as_it_is_now():
-    frozen, free = ({"conv": layer(trainable=each)} for each in (False, True))
-    assert not of_layers([free, free, frozen]).is_trainable("conv")
-    assert of_layers([frozen, frozen, free]).is_trainable("conv")
-    assert of_layers([frozen]).is_trainable("not watched")
-
-
 def test_the_largest_rotation_is_that_of_the_last_step():
     assert rotated((0.5, 0.5), (0.1, 0.3)).largest_rotation == 0.3
     assert math.isnan(logged({}).largest_rotation)
-
-
-@pytest.mark.parametrize(
-    ("rotations", "moved"),
-    [
-        ((0.0001, 0.001, 0.0011), True),  # ten times the first, and above .001
-        ((0.0001, 0.0009, 0.00099), False),  # too little to tell
-        ((0.001, 0.005, 0.0099), False),  # less than ten times the first
-        ((0.001, 0.02), False),  # two layers are too few
-    ],
-)
-def test_later_layers_moved_where_one_turned_ten_times_as_far(rotations, moved):
-    start = (0.0,) * len(rotations)
-    assert rotated(start, rotations).later_layers_moved() == moved
-    assert rotated(start, rotations, rotations).later_layers_moved() == moved
-
-
-def test_frozen_layers_do_not_count_as_later_layers_that_moved():
-    assert not rotated((0, 0, 0), (0.0001, 0.1, 0.1), trainable=False).later_layers_moved()
 
 
 # Movement: `rules.stalled` tells of it.

@@ -326,6 +326,21 @@ def test_a_validation_loss_above_the_training_loss_is_no_overfitting_while_it_is
     assert not rules.overfitting(steps)
 
 
+@pytest.mark.parametrize(
+    ("out", "fires"),
+    [
+        (output(1, "mean_squared_error", "linear"), True),
+        (REGRESSION, False),  # whose guessing is not known
+        (output(10), False),  # a cross-entropy rises where the network is sure, and right as often
+    ],
+)
+def test_overfitting_by_a_squared_error_counts_the_gap(out, fires):
+    # guessing the mean has the variance of the targets, 9 = 3^2: .94 and .33 of the way
+    known = facts(out, targets=(TargetFacts("", 0, 9, 4.5, std=3.0),))
+    logs = curves(loss=[3.0, 1.0, 0.5, 0.5, 0.5], val_loss=[6.0] * 5)
+    assert bool(rules.overfitting(of_logs(logs, known))) == fires
+
+
 def test_overfitting_knows_losses_below_zero():
     # -1 is the best cosine similarity: of the way from -.1 to the best, -.9, validation lost half
     training, validation = [-0.1, -0.6, -0.8, -0.9, -0.9], [-0.5, -0.6, -0.2, -0.2, -0.15]
