@@ -21,7 +21,7 @@ import numpy as np
 from keras import layers
 
 from keras_filterwatch.model import find
-from keras_filterwatch.model.probe import Probe, take_inputs
+from keras_filterwatch.model.probe import Probe
 
 INPUTS, ROUNDS = 64, 15
 
@@ -46,20 +46,28 @@ def seconds(task: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def ratio(model: keras.Model) -> float:
-    """Median over rounds in which both take turns, after one that compiles."""
+def ratios(model: keras.Model) -> list[float]:
+    """Without and with targets: medians over rounds in which all take turns."""
     x = np.random.default_rng(0).random((INPUTS, *model.input_shape[1:])).astype("float32")
-    probe = Probe(model, find.find(model), take_inputs(x))
-    tasks = (probe.measure, lambda: model.predict(x, verbose=0))
-    rounds = [[seconds(task) for task in tasks] for _ in range(ROUNDS + 1)][1:]
-    return median(probing / predicting for probing, predicting in rounds)
+    y = np.arange(INPUTS) % model.output_shape[-1]
+    watched = find.find(model)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    probes = [Probe(model, watched, x), Probe(model, watched, x, y)]
+    tasks = [lambda: model.predict(x, verbose=0), *(probe.run for probe in probes)]
+    rounds = [[seconds(task) for task in tasks] for _ in range(ROUNDS + 1)][1:]  # one compiles
+    return [median(turn[place] / turn[0] for turn in rounds) for place in (1, 2)]
 
 
 def main() -> None:
     """Prints a line for each network."""
     networks = {"small": small(), **{k: application(k) for k in ("MobileNetV2", "ResNet50")}}
     for name, model in networks.items():
-        print(f"{keras.backend.backend()}  {name}: {ratio(model):.2f} times predict", flush=True)
+        without, with_targets = ratios(model)
+        print(
+            f"{keras.backend.backend()}  {name}: {without:.2f} times predict, "
+            f"{with_targets:.2f} with targets",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """What the other tools look at, measured each epoch; their rules stand in baselines.py."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+from benchmarks.faults import changes, items
 
 _BATCH = 128
 _RAILS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
@@ -15,59 +19,82 @@ _AT_5 = {"sigmoid": (1 / (1 + np.exp(5)), 1 / (1 + np.exp(-5))), "tanh": (-np.ta
 class Measures(keras.callbacks.Callback):
     """Measures before training and after each epoch, on one batch, what the tools look at.
 
-    Gradients and the update are those of a training step, which is undone afterwards. A unit is a
-    channel, seen over all items and positions.
+    Gradients and the update are those of the model's own training step, which is undone
+    afterwards. A unit is a channel, seen over all items and positions.
 
     Attributes:
         epochs: a dict of numbers for each epoch, the first for the initial state.
+        problem: why nothing could be measured; `""` if it could.
     """
 
-    def __init__(self, x: NDArray, y: NDArray) -> None:
+    def __init__(self, probe: Any) -> None:
         super().__init__()
         self.epochs: list[dict[str, Any]] = []
-        self._x, self._y = tf.constant(x[:_BATCH]), tf.constant(y[:_BATCH])
+        self.problem = ""
+        batch = probe if isinstance(probe, tuple) else (probe,)
+        self._batch = items.map_arrays(lambda array: tf.constant(array[:_BATCH]), batch)
+        self._look: Callable[[], Any] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """The initial state."""
-        if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
-        self._active = [layer for layer in self.model.layers if _activation(layer)]
-        self._outputs = keras.Model(self.model.inputs, [layer.output for layer in self._active])
-        self._kernels = [v for v in self.model.trainable_variables if "kernel" in v.name]
-        self._look = tf.function(self._step, jit_compile=False)
-        self._measure()
+        try:
+            self._begin()
+            self._measure()
+        except Exception as error:  # a training that cannot be measured is recorded as such
+            self.problem = f"{type(error).__name__}: {error}"
+            self._look = None
+            self.epochs.append({})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """The state after an epoch."""
-        self._measure()
+        if self._look:
+            self._measure()
+        else:
+            self.epochs.append({})
 
-    def _step(self) -> tuple[Any, Any, Any, Any]:
-        """Kernels, gradients, kernels after a training step, outputs of the non-linearities."""
-        model, optimizer = self.model, self.model.optimizer
-        outputs = self._outputs(self._x, training=False)
-        state = [*model.variables, *optimizer.variables]
-        saved = [tf.identity(variable.value) for variable in state]
-        before = [tf.identity(kernel.value) for kernel in self._kernels]
-        with tf.GradientTape() as tape:
-            predicted = model(self._x, training=True)
-            loss = model.compute_loss(self._x, self._y, predicted)
-        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
-        optimizer.apply(gradients, model.trainable_variables)
-        after = [tf.identity(kernel.value) for kernel in self._kernels]
-        for variable, value in zip(state, saved, strict=True):
-            variable.assign(value)
-        return before, gradients, after, outputs
+    def _begin(self) -> None:
+        """Traces both computations; what they create is there before the state is saved."""
+        self._active = [(each, _activation(each)) for each in changes.leaves(self.model)]
+        self._active = [(layer, name) for layer, name in self._active if name]
+        self._kinds: list[str] = []
+        self._trained: list[keras.Variable] = []
+        self._look = tf.function(self._step, jit_compile=False).get_concrete_function()
+        kernels = {
+            id(v) for layer in changes.with_kernel(self.model) for v in changes.kernels(layer)
+        }
+        self._kernels = [v for v in self._trained if id(v) in kernels]
+        self._state = _state(self.model)
+
+    def _step(self) -> tuple[Any, Any]:
+        """Returns the outputs of the non-linearities, and the gradients of a training step."""
+        with _captured(self._active) as captured:
+            self.model(self._batch[0], training=False)
+        self._kinds = [name for name, _ in captured]
+        gradients: dict[int, Any] = {}
+        with _applied(changes.optimizers(self.model)) as applied:
+            self.model.train_step(self._batch)
+        for gradient, variable in applied:
+            if gradient is not None:
+                gradients[id(variable)] = (tf.convert_to_tensor(gradient), variable)
+        self._trained = [variable for _, variable in gradients.values()]
+        return [output for _, output in captured], [gradient for gradient, _ in gradients.values()]
 
     def _measure(self) -> None:
-        before, gradients, after, outputs = (
-            [tensor.numpy() for tensor in tf.nest.flatten(part)] for part in self._look()
-        )
-        names = [v.name for v in self.model.trainable_variables]
-        of_kernels = [g for g, name in zip(gradients, names, strict=True) if "kernel" in name]
+        saved = [tf.identity(variable.value) for variable in self._state]
+        before = [_numbers(kernel) for kernel in self._kernels]
+        outputs, gradients = ([_numbers(each) for each in part] for part in self._look())
+        after = [_numbers(kernel) for kernel in self._kernels]
+        for variable, value in zip(self._state, saved, strict=True):
+            variable.assign(value)
+        kernels = {id(kernel) for kernel in self._kernels}
+        of_kernels = [
+            gradient
+            for gradient, variable in zip(gradients, self._trained, strict=True)
+            if id(variable) in kernels
+        ]
         with np.errstate(all="ignore"):
             self.epochs.append(
                 {
-                    "learning_rate": float(self.model.optimizer.learning_rate),
                     "zero_gradients": _share([g == 0 for g in gradients]),
                     "gradient_norms": [float(np.linalg.norm(g)) for g in of_kernels],
                     "gradient_means": [float(np.abs(g).mean()) for g in of_kernels],
@@ -75,29 +102,95 @@ class Measures(keras.callbacks.Callback):
                     "weight_variances": [float(w.var()) for w in before],
                     "updates": [_ratio(b, a) for b, a in zip(before, after, strict=True)],
                     "outputs": [
-                        _output(_activation(layer), values)
-                        for layer, values in zip(self._active, outputs, strict=True)
+                        _output(name, values)
+                        for name, values in zip(self._kinds, outputs, strict=True)
                     ],
                 }
             )
 
 
+@contextlib.contextmanager
+def _captured(layers: list[tuple[keras.Layer, str]]) -> Iterator[list[tuple[str, Any]]]:
+    """Collects what layers give, each time that they are called."""
+    captured: list[tuple[str, Any]] = []
+
+    def capturing(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def captured_call(*arguments: Any, **named: Any) -> Any:
+            output = call(*arguments, **named)
+            captured.append((name, output))
+            return output
+
+        return captured_call
+
+    with _patched({layer: ("call", capturing(layer.call, name)) for layer, name in layers}):
+        yield captured
+
+
+@contextlib.contextmanager
+def _applied(optimizers: list[keras.optimizers.Optimizer]) -> Iterator[list[tuple[Any, Any]]]:
+    """Collects the gradients that optimizers apply, and their variables."""
+    applied: list[tuple[Any, Any]] = []
+
+    def applying(apply: Callable[..., Any]) -> Callable[..., Any]:
+        def captured_apply(gradients: Any, variables: Any = None) -> Any:
+            gradients, variables = list(gradients), list(variables or [])
+            applied.extend(zip(gradients, variables, strict=False))
+            return apply(gradients, variables or None)
+
+        return captured_apply
+
+    with _patched({each: ("apply", applying(each.apply)) for each in optimizers}):
+        yield applied
+
+
+@contextlib.contextmanager
+def _patched(methods: dict[Any, tuple[str, Callable[..., Any]]]) -> Iterator[None]:
+    """Gives objects other methods for a while."""
+    for instance, (name, method) in methods.items():
+        object.__setattr__(instance, name, method)
+    try:
+        yield
+    finally:
+        for instance, (name, _) in methods.items():
+            object.__delattr__(instance, name)
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    """Returns all variables that a training step may change, random generators included."""
+    own = [getattr(model, "optimizer", None), *vars(model).values()]
+    optimizers = [each for each in own if isinstance(each, keras.optimizers.Optimizer)]
+    shared = keras.src.random.seed_generator.global_seed_generator().state
+    variables = [
+        *model.variables,
+        *model.metrics_variables,
+        *(variable for each in optimizers for variable in each.variables),
+        shared,
+    ]
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def _numbers(values: Any) -> NDArray[Any]:
+    return np.asarray(tf.cast(getattr(values, "value", values), "float32"))
+
+
 def _activation(layer: keras.Layer) -> str:
-    """The name of a layer's non-linearity; empty if it has none."""
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    """Returns the name of a layer's non-linearity; `""` if it has none."""
+    if isinstance(layer, keras.layers.ReLU):
+        return "relu"
+    name = changes.activation(layer)
     return "" if name in ("linear", "softmax") else name
 
 
-def _share(flags: list[NDArray]) -> float:
-    return float(np.concatenate([each.ravel() for each in flags]).mean())
+def _share(flags: list[NDArray[Any]]) -> float:
+    return float(np.concatenate([each.ravel() for each in flags]).mean()) if flags else 0.0
 
 
-def _ratio(before: NDArray, after: NDArray) -> float:
-    """Size of one step's update, relative to the weights."""
+def _ratio(before: NDArray[Any], after: NDArray[Any]) -> float:
+    """Returns the size of one step's update, relative to the weights."""
     return float(np.linalg.norm(after - before) / np.linalg.norm(before))
 
 
-def _output(activation: str, values: NDArray) -> dict[str, Any]:
+def _output(activation: str, values: NDArray[Any]) -> dict[str, Any]:
     units = values.reshape(-1, values.shape[-1])
     numbers = {
         "activation": activation,
@@ -115,8 +208,9 @@ def _output(activation: str, values: NDArray) -> dict[str, Any]:
     return numbers
 
 
-def _phi(scaled: NDArray, bins: int = 10) -> NDArray:
-    """Rakitianskaia & Engelbrecht's (2015) saturation of each unit; 1 is at the rails."""
-    places = np.clip((scaled + 1) * bins / 2, 0, bins - 1).astype(int)
+def _phi(scaled: NDArray[Any], bins: int = 10) -> NDArray[Any]:
+    """Returns Rakitianskaia & Engelbrecht's (2015) saturation of each unit; 1 is at the rails."""
+    with np.errstate(all="ignore"):
+        places = np.clip(np.nan_to_num((scaled + 1) * bins / 2), 0, bins - 1).astype(int)
     sums = [np.abs(np.where(places == b, scaled, 0).sum(axis=0)) for b in range(bins)]
     return np.sum(sums, axis=0) / len(scaled)

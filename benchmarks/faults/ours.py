@@ -1,13 +1,29 @@
 """What keras_filterwatch says about a recorded training: its alarms, and the cause, by epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from keras_filterwatch.alarms import Alarm, Judgement, follow
-from keras_filterwatch.diagnosis import NO_FAULT, diagnose
+from keras_filterwatch.diagnosis import diagnose
 from keras_filterwatch.history import History
 from keras_filterwatch.rules import default_rules
-from keras_filterwatch.scores import Scores
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is said at one step.
+
+    Attributes:
+        epoch: epochs since the training began to be watched.
+        holding: the alarms that hold.
+        notes: the notes that hold.
+        cause: what the diagnosis calls the cause.
+    """
+
+    epoch: int
+    holding: tuple[Alarm, ...]
+    notes: tuple[Alarm, ...]
+    cause: str
 
 
 @dataclass(frozen=True)
@@ -15,10 +31,10 @@ class Verdict:
     """What was said, and when; an epoch is None where it never came.
 
     Attributes:
-        alarms: all of them, oldest first.
-        cause: named at the end.
+        alarms: all errors and warnings, ended or not, oldest first.
+        cause: named at the last step at which an alarm held; `""` if none ever did.
         first: the epoch of the first alarm.
-        first_right: the first epoch with an alarm at which the true cause was named.
+        first_right: the first epoch at which an alarm held and a right cause was named.
     """
 
     alarms: tuple[Alarm, ...]
@@ -27,17 +43,34 @@ class Verdict:
     first_right: int | None
 
 
-def judge(steps: Sequence[Scores], true_cause: str | None) -> Verdict:
+def steps(history: History) -> list[Step]:
     """Follows the rules through a history, step by step as the callback does."""
-    history, rules, judgement = History(steps), default_rules(), Judgement()
-    first = first_right = None
-    cause = NO_FAULT
+    return [step for step, _ in _followed(history)]
+
+
+def judge(history: History, right_causes: Collection[str]) -> Verdict:
+    """Returns what is said about a training, given the causes that are right."""
+    followed = _followed(history)
+    alarmed = [step for step, _ in followed if step.holding]
+    right = [step for step in alarmed if step.cause in right_causes]
+    return Verdict(
+        alarms=followed[-1][1].alarms if followed else (),
+        cause=alarmed[-1].cause if alarmed else "",
+        first=alarmed[0].epoch if alarmed else None,
+        first_right=right[0].epoch if right else None,
+    )
+
+
+def _followed(history: History) -> list[tuple[Step, Judgement]]:
+    rules, judgement = default_rules(), Judgement()
+    followed = []
     for end in range(1, len(history) + 1):
         now = history[:end]
-        judgement = follow(rules, now, judgement.alarms)
-        cause = diagnose(now, judgement.alarms).cause
-        if judgement.alarms and first is None:
-            first = now[-1].epoch
-        if judgement.alarms and first_right is None and cause == true_cause:
-            first_right = now[-1].epoch
-    return Verdict(judgement.alarms, cause, first, first_right)
+        judgement = follow(rules, now, judgement.raised)
+        if judgement.failures:
+            raise RuntimeError(f"a rule failed: {judgement.failures}")
+        cause = diagnose(now, judgement.holding).cause
+        notes = tuple(note for note in judgement.notes if note.ended is None)
+        epoch = now[-1].epoch - now[0].epoch
+        followed.append((Step(epoch, judgement.holding, notes, cause), judgement))
+    return followed

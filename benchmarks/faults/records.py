@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from keras_filterwatch.history import History
+from keras_filterwatch.model_facts import InputFacts, ModelFacts, OutputFacts, TargetFacts
 from keras_filterwatch.scores import LayerScores, Scores
+
+# what only a probe of inputs and targets shows
+_PROBED = {
+    *("apoz", "dead_units", "saturated_units", "activation_mean", "activation_std"),
+    *("gradient", "observations"),
+}
+_PROBED_LOGS = {"probe_loss"}
 
 
 def write(path: Path, record: Mapping[str, Any]) -> None:
@@ -22,12 +31,42 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A record; `history_from_json` makes its history what it was."""
+    """Returns a record; `history` makes its history what it was."""
     return json.loads(gzip.decompress(path.read_bytes()))
 
 
+def history(record: Mapping[str, Any], probed: bool = True) -> History:
+    """Returns the history of a record.
+
+    Args:
+        record: as `read` returns it.
+        probed: False leaves out all that `probe` has added.
+    """
+    steps = history_from_json(record["history"])
+    facts = facts_from_json(record["facts"])
+    return History(steps, facts) if probed else without_probe(History(steps, facts))
+
+
+def without_probe(history: History) -> History:
+    """Returns a history as it would be if the callback had no `probe`."""
+    facts = {field.name: getattr(history.facts, field.name) for field in fields(ModelFacts)}
+    return History(
+        [
+            Scores(
+                **{
+                    **_fields(scores),
+                    "layers": {name: _unprobed(layer) for name, layer in scores.items()},
+                    "logs": {k: v for k, v in scores.logs.items() if k not in _PROBED_LOGS},
+                }
+            )
+            for scores in history
+        ],
+        ModelFacts(**{**facts, "inputs": (), "targets": ()}),
+    )
+
+
 def history_to_json(history: Sequence[Scores]) -> list[dict[str, Any]]:
-    """A history as lists, dicts and numbers."""
+    """Returns a history as lists, dicts and numbers."""
     return [
         _fields(scores) | {"layers": {name: _fields(layer) for name, layer in scores.items()}}
         for scores in history
@@ -35,11 +74,30 @@ def history_to_json(history: Sequence[Scores]) -> list[dict[str, Any]]:
 
 
 def history_from_json(history: Sequence[Mapping[str, Any]]) -> list[Scores]:
-    """What `history_to_json` was given."""
+    """Returns what `history_to_json` was given."""
     return [
         Scores(**{**scores, "layers": {k: _layer(v) for k, v in scores["layers"].items()}})
         for scores in history
     ]
+
+
+def facts_from_json(facts: Mapping[str, Any]) -> ModelFacts:
+    """Returns the facts that `dataclasses.asdict` was given."""
+    known = {field.name for field in fields(ModelFacts)}
+    content = {name: value for name, value in facts.items() if name in known}
+    for name, kind in (("outputs", OutputFacts), ("inputs", InputFacts), ("targets", TargetFacts)):
+        content[name] = tuple(kind(**each) for each in content.get(name, ()))
+    for name, value in content.items():
+        content[name] = tuple(value) if isinstance(value, list) else value
+    return ModelFacts(**content)
+
+
+def _unprobed(layer: LayerScores) -> LayerScores:
+    kept = {
+        name: {k: v for k, v in getattr(layer, name).items() if k not in _PROBED}
+        for name in ("numbers", "filters")
+    }
+    return LayerScores(**{**_fields(layer), **kept})
 
 
 def _layer(content: Mapping[str, Any]) -> LayerScores:
@@ -52,7 +110,7 @@ def _fields(instance: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Arrays as lists, six digits of each number: a third of the size."""
+    """Returns arrays as lists, and six digits of each number: a third of the size."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):

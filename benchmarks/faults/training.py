@@ -6,6 +6,7 @@ import io
 import math
 import multiprocessing
 import time
+import traceback
 import warnings
 from functools import partial
 from pathlib import Path
@@ -15,23 +16,35 @@ import tensorflow as tf
 from benchmarks.faults.runs import Run, all_runs, keep
 
 
-def train(results: Path, only: str, processes: int, minutes: float | None) -> None:
-    """Trains the runs whose names match, and begins none after so many minutes."""
-    wanted = [run for run in all_runs() if fnmatch.fnmatch(run.key, only)]
-    todo = [run for run in wanted if not (results / f"{run.key}.json.gz").exists()]
+def train(folder: Path, half: str, only: str, processes: int, minutes: float | None) -> None:
+    """Trains the runs whose names match, and begins none after so many minutes.
+
+    Failures stand in `failures.txt`, and trainings of the unseen half are not named.
+
+    Args:
+        folder: of the records.
+        half: of the programs.
+        only: pattern of names.
+        processes: how many trainings at a time, each on one core.
+        minutes: None for no end.
+    """
+    wanted = [run for run in all_runs(half) if fnmatch.fnmatch(run.name, only)]
+    todo = [run for run in wanted if not (folder / f"{run.name}.json.gz").exists()]
     print(f"{len(wanted)} runs, {len(wanted) - len(todo)} of them recorded already.", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    work = partial(_one, results, math.inf if minutes is None else started + 60 * minutes)
+    work = partial(_one, folder, math.inf if minutes is None else started + 60 * minutes)
     # spawned, as TensorFlow does not bear forks, and anew now and then, as it gives no memory back
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(processes, _alone_on_a_core, maxtasksperchild=60) as pool:
+    with spawn.Pool(processes, _alone_on_a_core, maxtasksperchild=40) as pool:
         for done, line in enumerate(pool.imap_unordered(work, todo), 1):
             if line:
                 spent = (time.time() - started) / 60
                 left = spent / done * (len(todo) - done)
                 if minutes is not None:
                     left = min(left, max(minutes - spent, 0))
-                print(f"{done}/{len(todo)}  {spent:.1f} min, {left:.1f} left  {line}", flush=True)
+                said = "" if half == "unseen" else line
+                print(f"{done}/{len(todo)}  {spent:.1f} min, {left:.1f} left  {said}", flush=True)
 
 
 def _alone_on_a_core() -> None:
@@ -41,18 +54,20 @@ def _alone_on_a_core() -> None:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
-def _one(results: Path, until: float, run: Run) -> str:
-    """Trains unless time is up; says what became of it."""
+def _one(folder: Path, until: float, run: Run) -> str:
+    """Trains unless time is up; returns what became of it."""
     if time.time() > until:
         return ""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # FilterWatch speaks to users here
         try:
-            record = keep(run, results)
+            record = keep(run, folder)
         except Exception as error:  # the others need not wait for its repair
-            return f"{run.key}: FAILED, {error!r}"
+            with (folder / "failures.txt").open("a") as failures:
+                failures.write(f"{run.name}\n{traceback.format_exc()}\n")
+            return f"{run.name}: FAILED, {error!r}"
     outcome, mark = record["outcome"], ", borderline" if record["borderline"] else ""
     return (
-        f"{run.key}: {record['seconds']:.1f} s, accuracy {outcome['accuracy']:.2f}, "
-        f"validation {outcome['val_accuracy']:.2f}{mark}"
+        f"{run.name}: {record['seconds']:.1f} s, training {outcome['train']:.2f}, "
+        f"held out {outcome['held_out']:.2f}{mark}"
     )

@@ -50,6 +50,15 @@ def _moved(history: fw.History) -> Any:
         yield fw.Alarm("moved", name, last.step, 1.0, 0.0, (), f"{name} moved.")
 
 
+def _come_and_go(history: fw.History) -> Any:
+    """Yields alarms that begin, end and change their level from step to step."""
+    last = history[-1]
+    for number, name in enumerate([*last, ""]):
+        level = ("note", "warning", "error", None)[(last.step + number) % 4]
+        if level:
+            yield fw.Alarm("comes_and_goes", name, last.step, 1.0, 0.0, (), "It is so.", level)
+
+
 def _spoil(history: fw.History) -> Any:
     history[-1].layers.clear()  # type: ignore[attr-defined]
 
@@ -70,6 +79,7 @@ METRICS = {
 }
 RULES = {
     "moved": (_moved, False),
+    "comes and goes": (_come_and_go, False),
     "fails": (_fail, True),
     "nothing": (lambda history: None, True),
     "bytes": (lambda history: [b"alarm"], True),
@@ -109,7 +119,7 @@ class Arguments:
         )
 
 
-_OFTEN = {"layers": ["all"] * 6 + [*LAYERS], "probe": ["", "", "", "array", "array", "generator"]}
+_OFTEN = {"layers": ["all"] * 6 + [*LAYERS], "probe": ["", "", "", "array", "pair", "generator"]}
 
 
 @st.composite
@@ -137,6 +147,7 @@ def make(description: Arguments, network: Network, directory: Path) -> fw.Filter
     probes: dict[str, Any] = {
         "": None,
         "array": x,
+        "pair": (x, y),
         "generator": ((x[i : i + 2], y[i : i + 2]) for i in range(0, 5, 2)),
         "wrong shape": np.zeros((4, 3, 3)),
     }
