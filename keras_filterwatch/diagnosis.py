@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import History
-from keras_filterwatch.progress import UNKNOWN
+from keras_filterwatch.progress import (
+    UNKNOWN,
+)
 from keras_filterwatch.rules.setup import USUAL_RATES, effective_rate, usual_rate_missed
 from keras_filterwatch.scores import Scores
 

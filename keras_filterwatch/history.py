@@ -13,17 +13,19 @@ from keras_filterwatch.progress import (
     HALF_WAY,
     NOTHING,
     NOWHERE,
-    Yardstick,
-    epochs_logged,
     is_behind,
     is_worse_than_guessing,
     learning,
-    paired,
     patience,
     stands_still,
-    yardsticks,
 )
 from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.yardsticks import (
+    Yardstick,
+    epochs_logged,
+    paired,
+    yardsticks,
+)
 
 AT_REST = 2e-4  # rotation of the layer that turned most, in a network that stands still
 _UPDATES_TO_MOVE = 100
@@ -183,7 +185,7 @@ class History(Sequence[Scores]):
     def progress(self, prefix: str = "") -> float:
         """Returns the way from guessing to perfection that training has gone, 0 to 1.
 
-        On the most trusted yardstick (`keras_filterwatch.progress.yardsticks`), the same one for
+        On the most trusted yardstick (`keras_filterwatch.yardsticks.yardsticks`), the same one for
         both data: by an accuracy where one is logged, else by another metric or the loss. 0 if
         the last value is missing or NaN. NaN without evidence.
 

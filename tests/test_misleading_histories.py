@@ -30,7 +30,7 @@ from made_up import (
 )
 
 from keras_filterwatch.model_facts import InputFacts, TargetFacts
-from keras_filterwatch.rules.layers import _LARGE_NORM
+from keras_filterwatch.rules.units import _LARGE_NORM
 
 NAN = math.nan
 LEARNING = curves(loss=[1.9, 1.2, 0.8, 0.5, 0.4, 0.3], accuracy=[0.3, 0.6, 0.75, 0.85, 0.88, 0.9])

@@ -14,9 +14,11 @@ from keras_filterwatch.progress import (
     learning,
     patience,
     stands_still,
-    yardsticks,
 )
 from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.yardsticks import (
+    yardsticks,
+)
 
 DENSE = {"head": LayerScores("Dense", (8, 10), "undetermined", {}, {})}
 
@@ -94,6 +96,11 @@ def test_without_facts_a_dense_last_layer_tells_the_classes():
 def test_an_accuracy_whose_guessing_is_not_known_is_no_yardstick(known):
     names = [each.name for each in yardsticks(steps({"accuracy": 0.0, "loss": 1.0}), known)]
     assert "accuracy" not in names
+
+
+@pytest.mark.parametrize("name", ["top_k_categorical_accuracy", "top_5_accuracy", "top5_acc"])
+def test_being_right_among_several_guesses_is_no_accuracy_whose_guessing_is_known(name):
+    assert [each.knows_guess for each in yardsticks(steps({name: 0.5}), facts())] == [False]
 
 
 def test_the_accuracy_of_one_of_several_outputs_counts_its_own_classes():

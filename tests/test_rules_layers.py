@@ -29,7 +29,8 @@ from made_up import (
 import keras_filterwatch as fw
 from keras_filterwatch import rules
 from keras_filterwatch.history import UNMOVED
-from keras_filterwatch.rules import layers as constants
+from keras_filterwatch.rules import filters as filter_constants
+from keras_filterwatch.rules import units as unit_constants
 
 KNOWN = facts()  # patience of two epochs
 
@@ -85,8 +86,8 @@ def test_noisy_is_silent_next_to_that(arrays):
     [
         (UNMOVED - 0.001, True),
         (UNMOVED + 0.001, False),
-        (constants._TURNED - 0.01, False),
-        (constants._TURNED + 0.01, True),
+        (filter_constants._TURNED - 0.01, False),
+        (filter_constants._TURNED + 0.01, True),
     ],
 )
 def test_noisy_is_about_layers_at_rest_or_far_from_their_start(rotation, fires):
@@ -159,7 +160,7 @@ def test_frozen_at_random_knows_layers_that_are_too_small_to_judge_by_their_bias
 
 @pytest.mark.parametrize(
     ("verdict", "bound"),
-    [("untrained", constants._SPREAD), ("undetermined", constants._EVENLY_SPREAD)],
+    [("untrained", filter_constants._SPREAD), ("undetermined", filter_constants._EVENLY_SPREAD)],
 )
 def test_frozen_at_random_judges_layers_without_bias_by_how_evenly_weights_are_spread(
     verdict, bound
@@ -182,7 +183,7 @@ def test_weights_of_he_normal_use_ninety_percent_of_their_range():
     shares = np.diff(below) / (below[-1] - below[0])
     expected = np.exp(-(shares * np.log(shares)).sum()) / 10
     assert scored([truncated_normal()])[0]["conv"]["coverage"] == pytest.approx(expected, abs=0.01)
-    assert constants._SPREAD < expected < constants._EVENLY_SPREAD
+    assert filter_constants._SPREAD < expected < filter_constants._EVENLY_SPREAD
 
 
 @pytest.mark.parametrize(
@@ -375,10 +376,10 @@ def test_dead_units_are_a_warning_where_no_kernel_changes_any_more(rotation, rat
 
 def test_few_zeros_of_a_unit_are_no_evidence():
     # a unit that answers to one input of twenty is silent n times in a row by (1 - 1/20)^n
-    assert 0.95**constants._OBSERVATIONS < 0.05
+    assert 0.95**unit_constants._OBSERVATIONS < 0.05
     for observations, fires in (
-        (constants._OBSERVATIONS, True),
-        (constants._OBSERVATIONS - 1, False),
+        (unit_constants._OBSERVATIONS, True),
+        (unit_constants._OBSERVATIONS - 1, False),
     ):
         assert bool(rules.dead(probed([32] * 6, observations=observations))) == fires
 
@@ -488,17 +489,17 @@ def test_saturated_is_silent_about_weights_that_began_at_the_rail():
 
 def large_at_first(name="conv", times=1.1, last="tanh", epochs=1, logs=(), trainable=True, **known):
     """Filters whose norm at the start is so many times the bound of the rule."""
-    numbers = {"norm": times * constants._LARGE_NORM, "trainable": trainable}
+    numbers = {"norm": times * unit_constants._LARGE_NORM, "trainable": trainable}
     shape = {"conv": (3, 3, 4, 8), "head": (8, 10)}[name]
     steps = [network() | {name: layer(shape, **numbers)}] * (epochs + 1)
     return of_layers(steps, logs, facts(activations={name: last}, **known))
 
 
 def test_saturated_sees_without_a_probe_that_weights_were_huge_at_the_start():
-    norm = 1.1 * constants._LARGE_NORM
+    norm = 1.1 * unit_constants._LARGE_NORM
     words = f"The filters of conv had a norm of {norm:.3g} at the start, where he_normal gives 1.4"
     alarms = rules.saturated(large_at_first())
-    says(alarms, "saturated", 1, norm, constants._LARGE_NORM, words, level="note")
+    says(alarms, "saturated", 1, norm, unit_constants._LARGE_NORM, words, level="note")
     assert "at the ends of the range of tanh" in alarms[0].message
 
 
@@ -507,7 +508,7 @@ def test_filters_of_he_normal_are_not_huge():
     he = noise_kernel() * np.sqrt(2 / (3 * 3 * 16))
     norm = scored([he])[0]["conv"]["norm"]
     assert norm == pytest.approx(np.sqrt(2), rel=0.05)
-    assert norm < constants._LARGE_NORM / 2
+    assert norm < unit_constants._LARGE_NORM / 2
 
 
 @pytest.mark.parametrize(
@@ -547,7 +548,7 @@ def test_symmetric_fires_after_an_epoch_of_one_filter_since_the_start(value, ran
     alarms = rules.symmetric(scored(with_head([np.full(SMALL.shape, value)] * 2)))
     words = f"All 8 filters of conv are {word}, as they were at the start"
     # the effective rank of one direction is exp(0) = 1
-    says(alarms, "symmetric", 1, rank, constants._ONE_DIRECTION, words, filters=range(8))
+    says(alarms, "symmetric", 1, rank, filter_constants._ONE_DIRECTION, words, filters=range(8))
 
 
 def ones(last=1.0):
@@ -600,7 +601,7 @@ def deep(*gradients, logs=POOR, frozen=(), **known):
     return of_layers(steps, [logs] * (len(steps) - 1), facts(**known))
 
 
-SMALLEST = constants._VANISHED
+SMALLEST = unit_constants._VANISHED
 BELOW, ABOVE = (0.9 * SMALLEST, 1, 1, 1, 1), (1.1 * SMALLEST, 1, 1, 1, 1)
 
 
@@ -636,12 +637,12 @@ def test_vanishing_is_about_the_first_layer_that_trains():
 
 def test_vanishing_sees_many_sigmoids_where_no_gradient_is_measured():
     words = "5 layers end with a sigmoid, without normalisation or shortcuts"
-    says(rules.vanishing(deep()), "vanishing", 3, 5, constants._MANY_SIGMOIDS, words, "layer0")
+    says(rules.vanishing(deep()), "vanishing", 3, 5, unit_constants._MANY_SIGMOIDS, words, "layer0")
 
 
 def test_five_sigmoids_leave_less_of_a_gradient_than_vanishing_asks_for():
     # the slope of a sigmoid is s (1 - s), 1/4 at most
-    assert 0.25**constants._MANY_SIGMOIDS < constants._VANISHED
+    assert 0.25**unit_constants._MANY_SIGMOIDS < unit_constants._VANISHED
 
 
 @pytest.mark.parametrize(

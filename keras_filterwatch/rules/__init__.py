@@ -4,16 +4,13 @@ A rule takes a `History` or any sequence of `Scores`, oldest first, and judges i
 """
 
 from keras_filterwatch.alarms import Rule
-from keras_filterwatch.rules.layers import (
-    dead,
+from keras_filterwatch.rules.filters import (
     exploding,
     frozen_at_random,
     getting_noisier,
     noisy,
-    saturated,
     shrinking,
     symmetric,
-    vanishing,
 )
 from keras_filterwatch.rules.setup import (
     huge_first_loss,
@@ -31,6 +28,7 @@ from keras_filterwatch.rules.training import (
     overfitting,
     stalled,
 )
+from keras_filterwatch.rules.units import dead, saturated, vanishing
 
 
 def default_rules() -> list[Rule]:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import History
 from keras_filterwatch.model_facts import ModelFacts, OutputFacts
-from keras_filterwatch.progress import guessing_loss
 from keras_filterwatch.scores import Scores
+from keras_filterwatch.yardsticks import (
+    guessing_loss,
+)
 
 Steps = Sequence[Scores]
 

@@ -12,13 +12,15 @@ from keras_filterwatch.progress import (
     HALF_WAY,
     NOTHING,
     SIGNIFICANT,
+)
+from keras_filterwatch.scores import Scores
+from keras_filterwatch.trends import chance_of_rise, scatter
+from keras_filterwatch.yardsticks import (
     Yardstick,
     guessing_loss,
     output_of,
     yardsticks,
 )
-from keras_filterwatch.scores import Scores
-from keras_filterwatch.trends import chance_of_rise, scatter
 
 Steps = Sequence[Scores]
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import History
-from keras_filterwatch.progress import epochs_logged
 from keras_filterwatch.scores import Scores
+from keras_filterwatch.yardsticks import epochs_logged
 
 _MOST, _RECENT = 256, 128  # steps that are kept, and how many of the last ones are all kept
 _FILTER_BYTES = 2**26  # for the numbers of each filter
