@@ -179,9 +179,10 @@ def _rate_too_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
     rate = effective_rate(history)
     high = 0.0 if rate is None else USUAL_RATES[history.facts.optimizer][1]
     unusual = alarms.get("unusual_rate", ()) if rate is not None and rate > high else ()
-    is_high = rate is None or rate >= high / 3
-    died = [*alarms.get("exploding", ()), *alarms.get("dead", ())] if is_high else []
-    return [*unusual, *died]
+    grew = alarms.get("exploding", ()) if rate is None or rate >= high / 10 else ()
+    # units die for other reasons too, so that more of the rate is asked for
+    died = alarms.get("dead", ()) if rate is None or rate >= high / 3 else ()
+    return [*unusual, *grew, *died]
 
 
 def _at_rest(alarms: ByRule, history: History) -> Sequence[Alarm]:
@@ -290,6 +291,11 @@ CAUSES: tuple[Cause, ...] = (
         _over_regularised,
         "Weaken L2 or weight decay, tenfold first.",
         _weaker_penalty,
+    ),
+    Cause(
+        "no non-linearity",
+        _raised("linear_stack"),
+        "Give the hidden layers an activation, such as relu.",
     ),
     Cause("saturated", _saturated_at_start, _UNSATURATE),
     Cause(

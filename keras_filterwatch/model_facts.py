@@ -21,6 +21,8 @@ class OutputFacts:
         dropout: rate of a Dropout layer that acts on the output, or on its logits; 0 for none.
         axes: number of its axes with that of the batch: 2 for one row of units for each input,
             more for one at each position; None if unknown.
+        is_mean: whether the loss in the logs is a mean over items, without a factor: not a sum, and
+            compiled without `loss_weights`.
     """
 
     name: str
@@ -31,6 +33,7 @@ class OutputFacts:
     trains_as: str = ""
     dropout: float = 0.0
     axes: int | None = None
+    is_mean: bool = True
 
 
 @dataclass(frozen=True)

@@ -173,8 +173,10 @@ def _losses(
             yield Yardstick(name, guess, 0.0, knows_guess=several or not facts.regularisers)
     before = _values(steps[:1], "probe_loss")
     if before and before[0] > 0:
-        guess = guess if guess > 0 and len(facts.outputs) == 1 else before[0]
-        yield Yardstick("probe_loss", guess, 0.0, knows_guess=True)
+        guess = guess if guess > 0 and len(facts.outputs) == 1 else 0.0
+        # in inference, BatchNormalization does not normalise before training
+        is_start = not guess and not facts.batch_norm_momentum
+        yield Yardstick("probe_loss", guess or before[0], 0.0, knows_guess=guess > 0 or is_start)
     values = _values(logged, "loss")
     if facts.regularisers and guess > 0:
         return  # the penalty falls while nothing is learnt
@@ -193,6 +195,8 @@ def guessing_loss(output: OutputFacts, facts: ModelFacts) -> float:
         2.303
     """
     if facts.has_own_train_step or output.units is None or (output.axes or 2) > 2:
+        return 0.0
+    if not output.is_mean:
         return 0.0
     target = _targets_of(output, facts)
     if "categorical_crossentropy" in output.loss and output.units > 1:

@@ -127,6 +127,18 @@ def test_losses_go_from_that_of_guessing_to_zero(out, targets, guess):
     assert found == ("loss", pytest.approx(guess), 0.0, True)
 
 
+def test_a_sum_of_losses_has_no_known_guessing():
+    known = facts(output(10, is_mean=False))
+    assert first_yardstick(curve("loss", 80.0), known) == ("loss", 80.0, 0.0, False)
+
+
+def test_before_training_batch_normalization_hides_what_the_loss_of_guessing_is():
+    known = facts(output(1, "huber", "linear"), batch_norm_momentum={"conv": 0.99})
+    logged = steps({"loss": 1.0, "probe_loss": 2.0})
+    first = Scores(0, 0, DENSE, {}, {"probe_loss": 8.0}, 0)
+    assert not any(each.knows_guess for each in yardsticks([first, *logged[1:]], known))
+
+
 def test_a_loss_whose_guessing_is_not_known_goes_from_its_first_value():
     known = facts(output(1, "huber", "linear"))
     assert first_yardstick(curve("loss", 8.0, 2.0), known) == ("loss", 8.0, 0.0, False)

@@ -27,12 +27,14 @@ class CompiledLoss(NamedTuple):
         is_of_keras: whether it is one of Keras's own losses, so that its formula is known.
         from_logits: whether it applies the non-linearity itself.
         keeps_outputs: whether it hands the outputs to its formula as they are.
+        is_mean: whether it is a mean over items, not a sum.
     """
 
     name: str = ""
     is_of_keras: bool = False
     from_logits: bool = False
     keeps_outputs: bool = True
+    is_mean: bool = True
 
 
 def by_output(loss: Any, names: Sequence[str]) -> list[Any]:
@@ -89,6 +91,7 @@ def describe_loss(
         getattr(keras.losses, name, None) is known,
         bool(getattr(loss, "from_logits", options.get("from_logits", False))),
         getattr(loss, "ignore_class", options.get("ignore_class")) is None,
+        getattr(loss, "reduction", "mean") not in ("sum", "none", None),
     )
 
 

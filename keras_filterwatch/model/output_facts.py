@@ -1,6 +1,7 @@
 """The outputs of a model, each with its last non-linearity and the loss that it trains with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,7 +31,11 @@ def output_facts(model: keras.Model, flow: Flow | None, targets: Any) -> tuple[O
         shapes = [np.shape(part) for part in keras.tree.flatten(targets)]
     if len(shapes) != len(outputs):
         shapes = [()] * len(outputs)  # it is not known which belongs to which
-    return tuple(map(partial(_output, flow), outputs, losses, shapes))
+    facts = map(partial(_output, flow), outputs, losses, shapes)
+    has_factor = getattr(model, "_compile_loss", None) is not None and bool(
+        getattr(model._compile_loss, "_user_loss_weights", None)
+    )
+    return tuple(replace(each, is_mean=each.is_mean and not has_factor) for each in facts)
 
 
 class _Output(NamedTuple):
@@ -73,6 +78,7 @@ def _output(
         trains_as=trained if loss.is_of_keras else "",
         dropout=end.dropout if end else 0.0,
         axes=len(shape) or None,
+        is_mean=loss.is_mean,
     )
 
 

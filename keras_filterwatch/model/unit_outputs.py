@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.model.backends import to_numpy
+from keras_filterwatch.model.backends import stateless, to_numpy
 from keras_filterwatch.model.trace import innermost, recording_calls, symbolic_inputs
 from keras_filterwatch.model.watched_kernel import WatchedKernel
 
@@ -60,7 +60,8 @@ def unit_outputs(
 
 def predicted_outputs(model: keras.Model, kernel: WatchedKernel, inputs: Any) -> Array:
     """Returns the outputs of a layer's units for one batch, `(inputs, *positions, units)`."""
-    return to_numpy(unit_outputs(kernel, lambda: call_model(model, inputs)))
+    with stateless():  # layers may draw random numbers, also in inference
+        return to_numpy(unit_outputs(kernel, lambda: call_model(model, inputs)))
 
 
 def call_model(model: keras.Model, inputs: Any) -> Any:

@@ -19,7 +19,7 @@ Steps = Sequence[Scores]
 
 # optimizer -> learning rates between which networks are usually trained with it
 USUAL_RATES = {
-    "SGD": (1e-4, 1.0),  # divided by 1 - momentum
+    "SGD": (1e-4, 3.0),  # divided by 1 - momentum
     "Adam": (1e-5, 3e-2),
     "AdamW": (1e-5, 3e-2),
     "Nadam": (1e-5, 3e-2),
@@ -143,7 +143,9 @@ def unscaled_inputs(history: Steps) -> list[Alarm]:
             f"{each.minimum:.3g} to {each.maximum:.3g} (mean {each.mean:.3g}, standard deviation "
             f"{each.std:.3g}): should it be brought to about -1 to 1?"
         )
-        return [_question(history, "unscaled_inputs", message, "", size, _LARGE)]
+        # a BatchNormalization behind the first kernel takes their size away again
+        level = "note" if next(iter(history[-1]), "") in facts.batch_norm_momentum else ""
+        return [_question(history, "unscaled_inputs", message, "", size, _LARGE, level)]
     return []
 
 
@@ -163,7 +165,9 @@ def huge_first_loss(history: Steps) -> list[Alarm]:
         f"The first {name} is {losses[0]:.3g}, and guessing gives {guess:.3g}: the outputs are "
         "huge as training begins. Are the inputs normalised, and the weights small?"
     )
-    return [_question(history, "huge_first_loss", message, "", losses[0], bound)]
+    # that the loss is still above guessing would be the same evidence again
+    level = "warning" if history.gets_nowhere or history.has_diverged else "note"
+    return [_question(history, "huge_first_loss", message, "", losses[0], bound, level)]
 
 
 def strong_dropout(history: Steps) -> list[Alarm]:
@@ -253,12 +257,16 @@ def strong_penalty(history: Steps) -> list[Alarm]:
 
 
 def linear_stack(history: Steps) -> list[Alarm]:
-    """Notes a network of several layers without a non-linearity: it can do what one layer can."""
+    """Notes a network of several layers without a non-linearity: it can do what one layer can.
+
+    A warning where the network gets nowhere.
+    """
     history = History.of(history)
     if not history.facts.is_linear or len(history[-1].layers) < 2:
         return []
     message = "No non-linearity stands between the layers: together they can do what one layer can."
-    return [_question(history, "linear_stack", message, "")]
+    level = "warning" if history.gets_nowhere else "note"
+    return [_question(history, "linear_stack", message, "", level=level)]
 
 
 def _question(
