@@ -174,15 +174,22 @@ def _saturated_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
     return [alarm for alarm in alarms.get("saturated", ()) if was_saturated(alarm)]
 
 
+def _unusually_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains a training that struggles by a rate that is unusually high."""
+    rate = effective_rate(history)
+    is_high = rate is not None and rate > USUAL_RATES[history.facts.optimizer][1]
+    harm = [*alarms.get("exploding", ()), *alarms.get("dead", ())]
+    return [*alarms.get("unusual_rate", ()), *harm] if is_high else ()
+
+
 def _rate_too_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
     """Explains units that died and weights that grew by a rate that is high, or not known."""
     rate = effective_rate(history)
     high = 0.0 if rate is None else USUAL_RATES[history.facts.optimizer][1]
-    unusual = alarms.get("unusual_rate", ()) if rate is not None and rate > high else ()
     grew = alarms.get("exploding", ()) if rate is None or rate >= high / 10 else ()
     # units die for other reasons too, so that more of the rate is asked for
     died = alarms.get("dead", ()) if rate is None or rate >= high / 3 else ()
-    return [*unusual, *grew, *died]
+    return [*grew, *died]
 
 
 def _at_rest(alarms: ByRule, history: History) -> Sequence[Alarm]:
@@ -226,6 +233,9 @@ def _weaker_penalty(history: History) -> str:
     return f"The strongest is {penalties[0]}: try a tenth." if penalties else ""
 
 
+_LOWER_RATE = (
+    "Lower the learning rate tenfold; then try LeakyReLU, He initialisation or BatchNormalization."
+)
 _RAISE_RATE = "Raise the learning rate tenfold, or train much longer."
 _NORMALISE = (
     "Bring the inputs to about -1 to 1: divide pixels by 255, or begin with a Normalization layer."
@@ -292,6 +302,8 @@ CAUSES: tuple[Cause, ...] = (
         "Weaken L2 or weight decay, tenfold first.",
         _weaker_penalty,
     ),
+    Cause("inputs not normalised", _outputs_huge_at_start, _NORMALISE),
+    Cause("rate too high", _unusually_high, _LOWER_RATE, _other_rate(0.1)),
     Cause(
         "no non-linearity",
         _raised("linear_stack"),
@@ -304,19 +316,12 @@ CAUSES: tuple[Cause, ...] = (
         "Use ReLU with He initialisation, BatchNormalization or shortcuts; or fewer layers.",
     ),
     Cause("saturated", _raised("saturated"), _UNSATURATE),
-    Cause("inputs not normalised", _outputs_huge_at_start, _NORMALISE),
     Cause(
         "too much dropout",
         _raised("strong_dropout"),
         "Drop 20 to 50 %, and less in small layers.",
     ),
-    Cause(
-        "rate too high",
-        _rate_too_high,
-        "Lower the learning rate tenfold; then try LeakyReLU, He initialisation or "
-        "BatchNormalization.",
-        _other_rate(0.1),
-    ),
+    Cause("rate too high", _rate_too_high, _LOWER_RATE, _other_rate(0.1)),
     Cause(
         "memorised",
         _memorised,
