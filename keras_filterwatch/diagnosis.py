@@ -178,8 +178,10 @@ def _unusually_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
     """Explains a training that struggles by a rate that is unusually high."""
     rate = effective_rate(history)
     is_high = rate is not None and rate > USUAL_RATES[history.facts.optimizer][1]
+    # no rate explains a loss that was huge before training
+    was_huge = "huge_first_loss" in alarms and "probe_loss" in history[0].logs
     harm = [*alarms.get("exploding", ()), *alarms.get("dead", ())]
-    return [*alarms.get("unusual_rate", ()), *harm] if is_high else ()
+    return [*alarms.get("unusual_rate", ()), *harm] if is_high and not was_huge else ()
 
 
 def _rate_too_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
@@ -302,7 +304,6 @@ CAUSES: tuple[Cause, ...] = (
         "Weaken L2 or weight decay, tenfold first.",
         _weaker_penalty,
     ),
-    Cause("inputs not normalised", _outputs_huge_at_start, _NORMALISE),
     Cause("rate too high", _unusually_high, _LOWER_RATE, _other_rate(0.1)),
     Cause(
         "no non-linearity",
@@ -316,6 +317,7 @@ CAUSES: tuple[Cause, ...] = (
         "Use ReLU with He initialisation, BatchNormalization or shortcuts; or fewer layers.",
     ),
     Cause("saturated", _raised("saturated"), _UNSATURATE),
+    Cause("inputs not normalised", _outputs_huge_at_start, _NORMALISE),
     Cause(
         "too much dropout",
         _raised("strong_dropout"),
