@@ -1,4 +1,4 @@
-"""Alarm, and how rules are followed: rules and a history in, alarms out."""
+"""Alarm, and how rules are applied to a history: which alarms begin, hold and end."""
 
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
@@ -13,16 +13,16 @@ from keras_filterwatch.text import error_message
 
 @dataclass(frozen=True)
 class Alarm:
-    """What a rule found at a step, and whether it still holds.
+    """What a rule raised at a step, and whether it still holds.
 
     Attributes:
         rule: the rule's name, as `stop_on` takes it.
         layer: the layer that the alarm is about; `""` if it is about the whole network.
         step: the step at which the alarm was raised.
         value: what was measured.
-        threshold: the bound that `value` passed.
+        threshold: the bound that `value` passed; NaN for both where nothing was measured.
         filters: indices of the filters concerned; empty if the whole layer is.
-        message: the same in a sentence.
+        message: what happened, what it means and what to do, in sentences.
         level: `"error"` if training cannot go on, `"warning"` if something is probably wrong with
             it, `"note"` if something is odd but harmless so far.
         ended: the step at which it did not hold any more; None while it holds.
@@ -56,7 +56,7 @@ _FIELD_TYPES: dict[str, Any] = {
     "filters": Iterable,
     "message": str,
 }
-_WANTED = "a rule returns a list of Alarm, [] for none"
+_RULE_CONTRACT = "a rule returns a list of Alarm, [] for none"
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ class Judgement:
 def follow(
     rules: Iterable[Rule], history: Sequence[Any], earlier: Sequence[Alarm] = ()
 ) -> Judgement:
-    """Follows rules at the last step of a history. A rule that fails does not stop the others.
+    """Applies rules to the last step of a history. A rule that fails does not stop the others.
 
-    What a rule raises about a layer holds as long as the rule raises it at each step with the same
-    level. If it is not raised any more, or with another level, it ends at this step. Where a rule
-    fails, what it raised before goes on.
+    An alarm about a layer holds as long as its rule raises it at each step with the same level. If
+    the rule does not raise it at this step, or with another level, it ends at this step. Where a
+    rule fails, the alarms that it raised before stay as they are.
 
     Args:
         rules: functions `history -> alarms`.
@@ -141,7 +141,7 @@ def follow(
     """
     history, rules = History.of(history), tuple(rules)
     failures: list[RuleFailure] = []
-    now: dict[tuple[str, str], Alarm] = {}  # what is raised at this step and not earlier
+    now: dict[tuple[str, str], Alarm] = {}  # (rule, layer) -> what is raised at this step
     for rule in rules:
         result = _result(rule, history)
         if isinstance(result, RuleFailure):
@@ -157,11 +157,11 @@ def follow(
     for alarm in earlier:
         if alarm.ended is None:
             again = now.get((alarm.rule, alarm.layer))
-            # an alarm under a name that no rule has may be of any rule that failed
-            is_unknown = alarm.rule in failed or (bool(failed) and alarm.rule not in names)
+            # a rule may raise alarms under any name: one that no rule has may be of one that failed
+            may_hold = alarm.rule in failed or (bool(failed) and alarm.rule not in names)
             if again and again.level == alarm.level:
                 del now[alarm.rule, alarm.layer]
-            elif again or not is_unknown:
+            elif again or not may_hold:
                 alarm = replace(alarm, ended=history[-1].step)
                 ended.append(alarm)
         raised.append(alarm)
@@ -175,7 +175,7 @@ def _result(rule: Rule, history: History) -> list[Alarm] | RuleFailure:
     try:
         alarms = list(_iterable(rule(history)))
         fault = next(filter(None, map(_fault, alarms)), "")
-        return RuleFailure(name, fault, _WANTED) if fault else alarms
+        return RuleFailure(name, fault, _RULE_CONTRACT) if fault else alarms
     except Exception as error:
         return RuleFailure(name, f"raised {type(error).__name__}", error_message(error))
 
@@ -187,7 +187,7 @@ def _iterable(result: Any) -> Iterable[Any]:
 
 
 def _fault(result: Any) -> str:
-    """Returns in what a result is no alarm; `""` if it is one."""
+    """Returns why a result is no valid alarm, to stand after the rule's name; `""` if it is one."""
     if not isinstance(result, Alarm):
         return f"returned {type(result).__name__}"
     for field, kind in _FIELD_TYPES.items():

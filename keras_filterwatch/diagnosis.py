@@ -1,4 +1,4 @@
-"""Alarms and history in, the most probable cause, its evidence and advice out."""
+"""From alarms and a history to the most probable cause, its evidence and advice."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import History
-from keras_filterwatch.progress import (
-    UNKNOWN,
-)
+from keras_filterwatch.progress import UNKNOWN
 from keras_filterwatch.rules.setup import USUAL_RATES, effective_rate, usual_rate_missed
 from keras_filterwatch.scores import Scores
 
 NO_FAULT, CANNOT_TELL = "no fault found", "can't tell"
-_TINY_CLIPPING = 1e-4  # a gradient's usual norm is thousands of times as large
+_TINY_CLIPPING = 1e-4  # a bound far below the usual norms of gradients
 
 ByRule = Mapping[str, Sequence[Alarm]]
 
@@ -24,7 +22,8 @@ class Diagnosis:
 
     Attributes:
         cause: a key of `ADVICE`: a name in `CAUSES`, `"no fault found"` or `"can't tell"`.
-        evidence: what was measured, in sentences.
+        evidence: what was measured, in sentences: messages of the alarms that the cause explains,
+            three at most.
         advice: what to try first.
 
     Example:
@@ -46,10 +45,11 @@ class Cause:
 
     Attributes:
         name: as `Diagnosis.cause` has it.
-        explained: returns which alarms, given by rule, the cause explains; none if it does not
-            apply.
+        explained: takes the alarms by rule, and the history; returns the alarms that the cause
+            explains, none if it does not apply.
         advice: what to try first.
-        remedy: returns the advice in numbers, such as another learning rate; `""` for none.
+        remedy: takes the history; returns advice with its numbers, such as another learning rate,
+            to stand before `advice`; `""` for none.
     """
 
     name: str
@@ -63,7 +63,12 @@ def diagnose(history: Sequence[Scores], alarms: Sequence[Alarm]) -> Diagnosis:
 
     Args:
         history: the `Scores` of each step, oldest first.
-        alarms: what the rules raised, oldest first.
+        alarms: the errors and warnings to explain, oldest first; `watch.diagnosis` passes those
+            that hold.
+
+    Returns:
+        A `Diagnosis`. Its cause is `"can't tell"` if no cause explains an alarm or nothing was
+        watched, and `"no fault found"` if there are no alarms.
 
     Example:
         >>> diagnose([], []).cause
@@ -86,7 +91,7 @@ def diagnose(history: Sequence[Scores], alarms: Sequence[Alarm]) -> Diagnosis:
 
 
 def _without_alarms(history: History) -> Diagnosis:
-    """Returns that there is no fault, or that too little was watched to say so."""
+    """Returns `"no fault found"`, or `"can't tell"` before the end of the first epoch."""
     if not history or not history[-1].layers:
         return Diagnosis(
             CANNOT_TELL,
@@ -95,42 +100,49 @@ def _without_alarms(history: History) -> Diagnosis:
         )
     epochs = history.epochs
     if epochs == 0:
-        return Diagnosis(CANNOT_TELL, ("No epoch has ended yet.",), "Train on.")
+        return Diagnosis(CANNOT_TELL, ("No epoch has ended yet.",), "Train for some epochs.")
     evidence = []
     if epochs < history.patience:
         evidence.append(f"Epochs watched: {epochs}; most alarms need {history.patience}.")
     elif history.learning == UNKNOWN:
-        evidence.append("The logs do not say how far training came.")
+        evidence.append("The logs do not show whether the network learns.")
     return Diagnosis(NO_FAULT, tuple(evidence), ADVICE[NO_FAULT])
 
 
 def _raised(*rules: str) -> Callable[[ByRule, History], Sequence[Alarm]]:
-    """Returns an explanation of all alarms of some rules."""
+    """Returns a `Cause.explained` that explains all alarms of some rules."""
     return lambda alarms, history: [a for rule in rules for a in alarms.get(rule, ())]
 
 
 def _not_finite_inputs(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains a question about the inputs by NaN or infinite numbers among them."""
     has_nan = any(each.finite < 1 for each in history.facts.inputs)
     return alarms.get("unscaled_inputs", ()) if has_nan else ()
 
 
 def _clipped(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains a network that stands still by gradients that are clipped to next to nothing."""
     bounds = history.facts.clipping.values()
     return alarms.get("stalled", ()) if min(bounds, default=1.0) < _TINY_CLIPPING else ()
 
 
 def _outputs_huge_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    """Explains a huge first loss by the inputs, unless a probe shows that they are normal.
+    """Explains a huge first loss by the inputs, unless a probe showed their range.
 
-    At an unusual rate, the loss of a whole epoch may be its doing; a loss before training is not.
+    At an unusual learning rate, the loss of the first epoch may be the rate's doing; a loss before
+    training cannot be.
     """
     if history.facts.inputs:
-        return ()  # `unscaled_inputs` says whether they are normal
+        return ()  # the rule `unscaled_inputs` has judged them
     by_rate = "probe_loss" not in history[0].logs and usual_rate_missed(history) is not None
     return () if by_rate else alarms.get("huge_first_loss", ())
 
 
 def _over_regularised(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains strong penalties, and filters that shrank, by penalties on the weights.
+
+    Not if filters of other layers grew, or if the model is known to have no penalty.
+    """
     facts = history.facts
     knows_model = bool(facts.optimizer or facts.outputs)
     if "exploding" in alarms or (knows_model and not _penalties(history)):
@@ -141,7 +153,7 @@ def _over_regularised(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _penalties(history: History) -> list[str]:
-    """Returns what pulls weights towards zero, the strongest first, with its strength."""
+    """Returns the penalties on weights with their strengths, in words, the strongest first."""
     facts = history.facts
     strengths = [
         (strength, f"{kind.upper()} {strength:.3g} of {layer}")
@@ -155,6 +167,8 @@ def _penalties(history: History) -> list[str]:
 
 
 def _dead_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains dead units that were dead before training, or whose layer never moved."""
+
     def was_dead(alarm: Alarm) -> bool:
         start, now = history[0].get(alarm.layer), history[-1].get(alarm.layer)
         if start is None or now is None:
@@ -165,6 +179,8 @@ def _dead_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _saturated_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains units that were saturated before training."""
+
     def was_saturated(alarm: Alarm) -> bool:
         start = history[0].get(alarm.layer)
         units = start.get("saturated_units") if start else None
@@ -175,7 +191,10 @@ def _saturated_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _unusually_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    """Explains a training that struggles by a rate that is unusually high."""
+    """Explains weights that grew and units that died by a rate that is unusually high.
+
+    Also the rule `unusual_rate` itself, and so a training that struggles without these.
+    """
     rate = effective_rate(history)
     is_high = rate is not None and rate > USUAL_RATES[history.facts.optimizer][1]
     # no rate explains a loss that was huge before training
@@ -185,17 +204,20 @@ def _unusually_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _rate_too_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    """Explains units that died and weights that grew by a rate that is high, or not known."""
+    """Explains weights that grew and units that died by a rate that is high, or not known.
+
+    High is a tenth of the highest usual rate for weights that grew, a third for units that died.
+    """
     rate = effective_rate(history)
     high = 0.0 if rate is None else USUAL_RATES[history.facts.optimizer][1]
     grew = alarms.get("exploding", ()) if rate is None or rate >= high / 10 else ()
-    # units die for other reasons too, so that more of the rate is asked for
+    # units die for other reasons too, so a rate has to be higher to be blamed
     died = alarms.get("dead", ()) if rate is None or rate >= high / 3 else ()
     return [*grew, *died]
 
 
 def _at_rest(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    """Explains a network that stands still by its rate."""
+    """Explains a network that stands still by its learning rate."""
     return alarms.get("stalled") or [a for a in alarms.get("noisy", ()) if history.is_at_rest]
 
 
@@ -208,11 +230,15 @@ def _unusually_low(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _memorised(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains overfitting by memorised items, if validation is no better than guessing."""
     return alarms.get("overfitting", ()) if history.validation_is_guessed() else ()
 
 
 def _other_rate(times: float) -> Callable[[History], str]:
-    """Returns a remedy that names a learning rate: so many times the present, or a usual one."""
+    """Returns a remedy that names another learning rate, so many times the present one.
+
+    Where the present rate is outside the usual ones, it names their geometric mean instead.
+    """
 
     def remedy(history: History) -> str:
         facts = history.facts
@@ -231,6 +257,7 @@ def _other_rate(times: float) -> Callable[[History], str]:
 
 
 def _weaker_penalty(history: History) -> str:
+    """Returns a remedy that names the strongest penalty; `""` if none is known."""
     penalties = _penalties(history)
     return f"The strongest is {penalties[0]}: try a tenth." if penalties else ""
 
@@ -267,7 +294,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "labels or loss wrong",
         _raised("contradiction"),
-        "Look at the sign of the loss, and whether labels, loss and metric mean the same.",
+        "Look at the sign of the loss, and whether the loss and the metric get the same labels.",
     ),
     Cause("rate too low", _unusually_low, _RAISE_RATE, _other_rate(10)),
     Cause(
@@ -290,18 +317,19 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "clipped to nothing",
         _clipped,
-        "Clip gradients at about 1, not far below.",
+        "Clip gradients at about 1, not far below: they are cut to next to nothing.",
     ),
     Cause(
         "dead at the start",
         _dead_at_start,
-        "Initialise the biases with zeros and the kernels with he_normal, and look at the inputs.",
+        "Initialise the biases with zeros and the kernels with he_normal, and look at the range of "
+        "the inputs.",
     ),
     Cause("rate too low", _at_rest, _RAISE_RATE, _other_rate(10)),
     Cause(
         "over-regularised",
         _over_regularised,
-        "Weaken L2 or weight decay, tenfold first.",
+        "Weaken L1, L2 or weight decay, tenfold first.",
         _weaker_penalty,
     ),
     Cause("rate too high", _unusually_high, _LOWER_RATE, _other_rate(0.1)),
@@ -321,13 +349,14 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "too much dropout",
         _raised("strong_dropout"),
-        "Drop 20 to 50 %, and less in small layers.",
+        "Drop 20 to 50 % of the units, and less in small layers.",
     ),
     Cause("rate too high", _rate_too_high, _LOWER_RATE, _other_rate(0.1)),
     Cause(
         "memorised",
         _memorised,
-        "Look at the labels: what is learnt does not carry over at all. Then more data.",
+        "Look at the labels: what is learnt does not carry over to validation data at all. Then "
+        "add data.",
     ),
     Cause(
         "overfit",
@@ -338,8 +367,8 @@ CAUSES: tuple[Cause, ...] = (
 
 ADVICE = {
     **{cause.name: cause.advice for cause in CAUSES},
-    NO_FAULT: "What was watched gave no reason to stop.",
+    NO_FAULT: "No alarm holds: there is no reason to stop.",
     CANNOT_TELL: "Look at the labels and at a few inputs, at the batch size, and whether the "
-    "network is large enough: weights and logs do not show these. probe=(x, y) and validation "
-    "data tell more causes apart.",
+    "network is large enough: weights and logs do not show these. With probe=(x, y) and validation "
+    "data FilterWatch can tell more causes apart.",
 }

@@ -23,19 +23,23 @@ from keras_filterwatch.scores import LayerScores, Scores
 from keras_filterwatch.yardsticks import (
     Yardstick,
     epochs_logged,
+    known_yardsticks,
     paired,
     yardsticks,
 )
 
+Steps = Sequence[Scores]  # what rules take: `History.of` makes a `History` of it
+
 AT_REST = 2e-4  # rotation of the layer that turned most, in a network that stands still
-_UPDATES_TO_MOVE = 100
+_UPDATES_TO_MOVE = 100  # updates after which a network at rest has had time to move
 UNMOVED = 0.01  # rotation below which a layer has kept its first direction (see rules.noisy)
 
 
 class History(Sequence[Scores]):
     """The scores of a training, oldest first; it cannot be changed.
 
-    Rules take any sequence of `Scores`; `History.of` makes a `History` of it.
+    It is what rules get. They take any sequence of `Scores` too: `History.of` makes a `History`
+    of it.
 
     Args:
         steps: the `Scores` of each step, oldest first.
@@ -103,7 +107,7 @@ class History(Sequence[Scores]):
     # Layers and their scores
 
     def values(self, layer: str, score: str) -> list[float]:
-        """Returns what a score of a layer was at each step that has it, oldest first."""
+        """Returns the values of a layer's score at each step that has it, oldest first."""
         return [
             scores[layer][score]
             for scores in self._steps
@@ -111,13 +115,16 @@ class History(Sequence[Scores]):
         ]
 
     def layers_with(self, score: str) -> Iterator[tuple[str, LayerScores, list[float]]]:
-        """Yields each layer that has a score now: its name, its scores and the past values."""
+        """Yields each layer that has a score at the last step: name, scores, values so far."""
         for name, layer in self[-1].items():
             if score in layer:
                 yield name, layer, self.values(name, score)
 
     def hidden_layers(self) -> list[tuple[str, LayerScores]]:
-        """Returns all layers but a dense last one, whose units may well be dead or saturated."""
+        """Returns name and scores, at the last step, of all layers but a last one that is dense.
+
+        Units of an output layer may well be at an end of their range.
+        """
         layers = list(self[-1].items())
         return layers[:-1] if layers and len(layers[-1][1].shape) == 2 else layers
 
@@ -130,11 +137,11 @@ class History(Sequence[Scores]):
 
     @property
     def is_at_rest(self) -> bool:
-        """True if no layer that may train has moved to speak of, whatever the loss does.
+        """True if no layer that may train has moved noticeably, whatever the loss does.
 
-        The largest rotation since the start is below 2e-4, at which weights changed by 2 %; or,
-        of fewer than 100 updates, if it would be at 100. A rotation grows with the square of the
-        way at most.
+        The largest rotation since the start is below 2e-4, which is a change of the weights by
+        2 %. Before 100 updates, the rotation is extrapolated to 100: it grows at most with the
+        square of their number. False if the rotation is not known.
         """
         updates = self[-1].updates if self and self[-1].updates else _UPDATES_TO_MOVE
         as_at_100 = max(1.0, _UPDATES_TO_MOVE / updates) ** 2
@@ -150,21 +157,25 @@ class History(Sequence[Scores]):
 
     @property
     def gets_nowhere(self) -> bool:
-        """True if the network learns nothing, after time enough to learn something."""
+        """True if `learning` is `"gets nowhere"`: nothing is learnt, after time enough for it."""
         return self.learning == NOWHERE
 
     # Progress of the training
 
     @property
     def patience(self) -> int:
-        """After how many epochs a training is judged: a fifth of the planned ones, 2 to 5."""
+        """After how many epochs a training is judged: a fifth of the planned ones, 2 to 5.
+
+        5 if it is not known how many are planned.
+        """
         return patience(self.facts)
 
     @cached_property
     def learning(self) -> str:
-        """Whether the network learns: `"learns"`, `"still improves"`, `"gets nowhere"`.
+        """Whether the network learns, as `keras_filterwatch.progress.learning` returns it.
 
-        Or `"can't tell"`: too early, or the logs do not say (`keras_filterwatch.progress`).
+        One of `"learns"`, `"still improves"`, `"gets nowhere"` and `"can't tell"`, which is so
+        early in a training and where the logs do not say.
         """
         return learning(self._steps, self.facts, self.was_pretrained(), self.is_at_rest)
 
@@ -172,7 +183,8 @@ class History(Sequence[Scores]):
     def struggles(self) -> bool:
         """True if training diverged, gets nowhere, or stays well behind perfection.
 
-        What is odd about the set-up, or about layers as training began, is then a likely reason.
+        What is odd about the set-up, or was about layers as training began, is then a likely
+        reason. The last two of the five signs are seen in healthy trainings too.
         """
         return (
             self.has_diverged
@@ -183,11 +195,11 @@ class History(Sequence[Scores]):
         )
 
     def progress(self, prefix: str = "") -> float:
-        """Returns the way from guessing to perfection that training has gone, 0 to 1.
+        """Returns how far training has come on the way from guessing, 0, to perfection, 1.
 
-        On the most trusted yardstick (`keras_filterwatch.yardsticks.yardsticks`), the same one for
-        both data: by an accuracy where one is logged, else by another metric or the loss. 0 if
-        the last value is missing or NaN. NaN without evidence.
+        It is measured on the curve of `yardstick`, the same for training and validation data: an
+        accuracy where one is logged, else another metric or the loss. 0 if the last value is
+        missing or NaN. NaN if no such curve was logged.
 
         Args:
             prefix: `""` for the training data, `"val_"` for the validation data.
@@ -203,43 +215,46 @@ class History(Sequence[Scores]):
 
     @cached_property
     def yardstick(self) -> Yardstick | None:
-        """The most trusted yardstick: one of validation data too, where there is any."""
+        """The most trusted yardstick; one that validation data have too, where there are any.
+
+        None if no curve can be measured.
+        """
         every = yardsticks(self._steps, self.facts)
         return paired(self._steps, self.facts) or (every[0] if every else None)
 
     def gap(self) -> float:
-        """Returns the progress on the training data minus that on the validation data.
+        """Returns the progress on the training data minus that on the validation data, -1 to 1.
 
-        NaN without evidence.
+        NaN if one of them is not known.
         """
         return self.progress() - self.progress("val_")
 
     def validation_is_guessed(self) -> bool:
-        """Returns True if validation is at guessing at the last epochs: nothing carried over.
+        """Returns True if validation was no better than guessing over the last epochs.
 
-        By the mean over the history's patience, on each yardstick whose guessing is known, where
-        all classes count as equally frequent: the probe's targets are of the training data. False
-        where guessing is not known.
+        On each yardstick whose guessing is known, the mean way over `patience` epochs is below
+        0.05. False where guessing is not known.
         """
+        # the probe's targets show how frequent classes are in the training data, not here
         facts = replace(self.facts, targets=())
-        known = [each for each in yardsticks(self._steps, facts) if each.knows_guess]
+        known = known_yardsticks(self._steps, facts)
         recent = [each.ways(self.logged, "val_")[-self.patience :] for each in known]
         means = [sum(ways) / len(ways) for ways in recent if ways]
         return bool(means) and not max(means) >= NOTHING / 2
 
     def was_pretrained(self) -> bool:
-        """Returns True if what may train was probably trained before it was watched.
+        """Returns True if the trainable layers were probably trained before they were watched.
 
-        A bias or BatchNormalization was no longer at its initial values; or the model had
-        structure at the start and did not fail since; or it does well with unmoved weights, by a
-        curve whose guessing is known.
+        A bias or BatchNormalization was no longer at its initial values at the start; or a layer
+        was structured at the start, and no curve shows that the model does badly; or the model
+        does well although its weights hardly moved, by a curve whose guessing is known.
         """
-        free = {name: layer for name, layer in self[0].items() if layer.trainable}
-        if any(self.facts.was_trained.get(name) for name in free):
+        trainable = {name: layer for name, layer in self[0].items() if layer.trainable}
+        if any(self.facts.was_trained.get(name) for name in trainable):
             return True
-        known = [each for each in yardsticks(self._steps, self.facts) if each.knows_guess]
+        known = known_yardsticks(self._steps, self.facts)
         ways = [way for each in known for way in each.ways(self.logged)[-1:]]
         does_well = any(way > HALF_WAY for way in ways)
-        if any(layer.verdict == "structured" for layer in free.values()):
+        if any(layer.verdict == "structured" for layer in trainable.values()):
             return does_well or not known
         return does_well and self.largest_rotation < UNMOVED

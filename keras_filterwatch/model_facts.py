@@ -1,4 +1,4 @@
-"""ModelFacts: what is certain about a model and how it was compiled, as plain values."""
+"""ModelFacts: what is certain about a model and how it was compiled, as values without Keras."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,14 +15,15 @@ class OutputFacts:
             if unknown.
         loss: the loss in Keras's snake case, such as `"sparse_categorical_crossentropy"`; `""` if
             there is none or it is unknown.
-        from_logits: whether the loss applies the non-linearity itself.
-        trains_as: the non-linearity that the loss in effect trains with. It differs from
-            `activation` where Keras takes the logits behind any last activation.
+        from_logits: whether the loss applies its own non-linearity to the output.
+        trains_as: the non-linearity that the loss in effect trains with, such as `"softmax"`, or
+            `"softmax(sigmoid)"` for two; `""` if unknown. It differs from `activation` where Keras
+            replaces the last activation by that of the loss (docs/losses.md).
         dropout: rate of a Dropout layer that acts on the output, or on its logits; 0 for none.
-        axes: number of its axes with that of the batch: 2 for one row of units for each input,
-            more for one at each position; None if unknown.
-        is_mean: whether the loss in the logs is a mean over items, without a factor: not a sum, and
-            compiled without `loss_weights`.
+        axes: number of its axes, the batch included: 2 for one row of units for each input, more
+            for one row at each position, such as a pixel; None if unknown.
+        is_mean: whether the loss in the logs is a mean over items. False for a sum, and for a model
+            that was compiled with `loss_weights`.
     """
 
     name: str
@@ -38,12 +39,12 @@ class OutputFacts:
 
 @dataclass(frozen=True)
 class InputFacts:
-    """The range of the probe's numbers for one input of a model, behind its Rescaling layers.
+    """The range of the probe's numbers for one input of a model, after its Rescaling layers.
 
     Attributes:
         name: the input's name; `""` where a model has one only.
         minimum, maximum, mean, std: of the finite numbers; NaN if there is none.
-        finite: share of numbers that are neither NaN nor infinite.
+        finite: share of numbers, 0 to 1, that are neither NaN nor infinite.
     """
 
     name: str
@@ -61,11 +62,12 @@ class TargetFacts:
     Attributes:
         name: the output's name; `""` where a model has one only.
         minimum, maximum, mean: of the finite numbers; NaN if there is none.
-        finite: share of numbers that are neither NaN nor infinite.
+        finite: share of numbers, 0 to 1, that are neither NaN nor infinite.
         units: size of the last axis; 1 where a target is a single number.
         is_whole: whether all numbers are whole.
         is_one_hot: whether each target is a row of zeros with a single 1, of two numbers or more.
-        majority: share of the most frequent class, of whole or one-hot targets; NaN for others.
+        majority: share of the most frequent class, 0 to 1, of whole or one-hot targets; NaN for
+            others.
         std: standard deviation of the finite numbers; NaN if there is none.
         items: how many targets there are.
     """
@@ -97,13 +99,13 @@ class ModelFacts:
         normalises_inputs: name of the layer that normalises the inputs before the first kernel
             (Normalization, BatchNormalization, LayerNormalization, Embedding, ...).
         optimizer: its class, such as `"SGD"`.
-        learning_rate: as training begins.
-        schedule: class of the learning rate's schedule; `""` for a constant one.
-        momentum: of SGD and RMSprop.
+        learning_rate: as training begins; None if unknown.
+        schedule: class of the learning rate's schedule; `""` for a constant rate.
+        momentum: of optimizers that have one; 0 for others.
         clipping: `clipnorm`, `global_clipnorm` or `clipvalue` -> its bound.
         weight_decay: of the optimizer; 0 for none.
         regularisers: layer name -> `"l1"` and `"l2"` -> strength.
-        dropout: name of each Dropout layer -> its rate, below 1.
+        dropout: name of each Dropout layer -> the share that it drops, 0 to 1.
         normalisations: names of the normalisation layers.
         batch_norm_momentum: kernel name -> momentum of the BatchNormalization behind it.
         activations: kernel name -> the non-linearity behind it; `"linear"` for none.
@@ -111,12 +113,13 @@ class ModelFacts:
         was_trained: kernel name -> True if its bias, or the BatchNormalization behind it, was no
             longer at its initial values as watching began, False if it was; kernels that have
             neither are absent.
-        has_shortcuts: whether branches are added or concatenated.
-        is_linear: True if no non-linearity stands between inputs and outputs but the last one.
-        has_own_train_step: whether the model brings its own `train_step` or `compute_loss`.
+        has_shortcuts: whether branches are added or concatenated; False if unknown.
+        is_linear: whether no non-linearity stands between inputs and outputs, apart from that of
+            the outputs; False if unknown.
+        has_own_train_step: whether the model has its own `train_step` or `compute_loss`.
         metric_directions: name in the logs -> `"up"` or `"down"`, which of them is better. Known
             from the end of the first epoch on.
-        epochs: how many epochs `fit` was asked for; None if unknown.
+        epochs: how many epochs are planned, by the argument of `fit`; None if unknown.
 
     Example:
         >>> ModelFacts(optimizer="SGD", learning_rate=0.1).optimizer

@@ -1,4 +1,7 @@
-"""How far did a training come: does the network learn, still improve, or get nowhere?"""
+"""Does the network learn, still improve, or get nowhere? Answers from the curves of the logs.
+
+A curve is measured by its way: 0 is guessing, 1 is perfection (`yardsticks.py`).
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,17 +10,17 @@ from itertools import pairwise
 from keras_filterwatch.model_facts import ModelFacts
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.trends import chance_of_rise, slope
-from keras_filterwatch.yardsticks import epochs_logged, yardsticks
+from keras_filterwatch.yardsticks import epochs_logged, known_yardsticks, yardsticks
 
 LEARNS, IMPROVES, NOWHERE, UNKNOWN = "learns", "still improves", "gets nowhere", "can't tell"
 
 HALF_WAY = 0.5
-NOTHING = 0.1  # of the way: what is below is as good as nothing
-SIGNIFICANT = 0.05
-_TOO_SLOW = 10  # times the planned epochs, to come half way
-_FEWEST_UPDATES = 100  # after which nothing learnt means something
-_LATE = 0.5  # of the planned epochs
-_WINDOW = 20  # epochs that a trend is taken over
+NOTHING = 0.1  # a way below this is as good as guessing
+SIGNIFICANT = 0.05  # a rise that is less likely by chance is a rise
+_TOO_SLOW = 10  # a pace that takes more than so many times the planned epochs to come half way
+_FEWEST_UPDATES = 100  # before so many, a network that has learnt nothing shows nothing
+_LATE = 0.5  # share of the planned epochs
+_WINDOW = 20  # a trend is taken over so many epochs at most
 
 
 def learning(
@@ -28,17 +31,19 @@ def learning(
 ) -> str:
     """Returns whether a network learns: one of `LEARNS`, `IMPROVES`, `NOWHERE`, `UNKNOWN`.
 
-    It learns if a curve is half way to perfection, and still improves if one rises steadily. It
-    gets nowhere if no curve with a known start has left guessing, and at its pace the training
-    would need ten times its epochs to come half way. That takes `patience(facts)` epochs at a
-    learning rate that rises no more, a hundred updates, and a network that came untrained. A
-    network at rest gets nowhere sooner: it learnt nothing, unless a curve rises steadily.
+    The curves are those whose guessing is known; all, if there are none. The network learns if a
+    curve is half way to perfection. It gets nowhere if guessing is known, no curve has left it,
+    and at its pace the training would need ten times its epochs to come half way. That takes
+    `patience(facts)` epochs at a learning rate that rises no more, a hundred updates, and a model
+    that was not trained before. A network at rest gets nowhere without the hundred updates and
+    a known guessing, unless a curve rises steadily. Otherwise the network still improves if a
+    curve rises steadily.
 
     Args:
         steps: the `Scores` of each step, oldest first.
         facts: what is known about the model.
-        was_pretrained: whether the model was trained before.
-        is_at_rest: whether its weights hardly moved.
+        was_pretrained: True if the model was trained before.
+        is_at_rest: True if its weights hardly moved.
 
     Example:
         >>> learning([Scores(1, 1, {}, {}, {"loss": 0.9}), Scores(2, 2, {}, {}, {"loss": 0.4})],
@@ -70,7 +75,7 @@ def stands_still(steps: Sequence[Scores], facts: ModelFacts) -> bool:
 
     The most trusted curve did not rise steadily over twice `patience(facts)` epochs at a learning
     rate that rises no more, and is not within a tenth of perfection. Many healthy trainings end
-    so: it says nothing without another sign.
+    like this, so it means nothing without another sign. False where no curve can be measured.
 
     Args:
         steps: the `Scores` of each step, oldest first.
@@ -87,14 +92,15 @@ def stands_still(steps: Sequence[Scores], facts: ModelFacts) -> bool:
 def is_behind(steps: Sequence[Scores], facts: ModelFacts) -> bool:
     """Returns True if half of the planned epochs are over and no curve is half way.
 
-    Hard tasks are so: it says nothing without another sign. False where guessing is not known.
+    Trainings of hard tasks are so too, so it means nothing without another sign. False where
+    guessing is not known, or how many epochs are planned.
 
     Args:
         steps: the `Scores` of each step, oldest first.
         facts: what is known about the model.
     """
     logged = epochs_logged(steps)
-    known = [each for each in yardsticks(steps, facts) if each.knows_guess]
+    known = known_yardsticks(steps, facts)
     if not known or len(logged) < max(_LATE * (facts.epochs or math.inf), 2 * patience(facts)):
         return False
     return not any(way >= HALF_WAY for each in known for way in each.ways(logged)[-1:])
@@ -103,15 +109,16 @@ def is_behind(steps: Sequence[Scores], facts: ModelFacts) -> bool:
 def is_worse_than_guessing(steps: Sequence[Scores], facts: ModelFacts) -> bool:
     """Returns True if the training loss is still above that of guessing, after time to fall.
 
-    For `patience(facts)` epochs, and at its pace for as many more: outputs that are always the
-    same would do better. False where the loss of guessing is not known.
+    It was so for `patience(facts)` epochs, and at its pace would be so for as many more. A model
+    whose outputs are always the same would do better. False where the loss of guessing is not
+    known.
 
     Args:
         steps: the `Scores` of each step, oldest first.
         facts: what is known about the model.
     """
     logged = epochs_logged(steps)
-    losses = [each for each in yardsticks(steps, facts) if each.knows_guess and each.name == "loss"]
+    losses = [each for each in known_yardsticks(steps, facts) if each.name == "loss"]
     if not losses or len(logged) < patience(facts):
         return False
     ways = losses[0].ways(logged)[-patience(facts) :]
@@ -121,6 +128,8 @@ def is_worse_than_guessing(steps: Sequence[Scores], facts: ModelFacts) -> bool:
 def patience(facts: ModelFacts) -> int:
     """Returns after how many epochs a training is judged: a fifth of the planned ones, 2 to 5.
 
+    5 if it is not known how many are planned.
+
     Example:
         >>> patience(ModelFacts(epochs=10)), patience(ModelFacts())
         (2, 5)
@@ -129,7 +138,7 @@ def patience(facts: ModelFacts) -> int:
 
 
 def _stays(ways: Sequence[float]) -> bool:
-    """Returns True for a curve that came nowhere, or does not rise, wherever it began."""
+    """Returns True for a curve that is at guessing, or does not rise steadily from its start."""
     return not ways[-1] >= NOTHING or chance_of_rise(ways) >= SIGNIFICANT
 
 
@@ -140,7 +149,7 @@ def _is_stuck(ways: Sequence[float], facts: ModelFacts) -> bool:
         return True
     if last >= NOTHING or (last < -NOTHING and last + len(ways) * slope(ways) >= 0):
         return False
-    # what is worse than guessing, such as an absurd first loss, is no start to rise from
+    # a curve that falls from an absurd first loss to guessing has learnt nothing
     ways = [max(way, 0.0) for way in ways]
     rises_throughout = all(late > early for early, late in pairwise(ways))
     if chance_of_rise(ways) >= SIGNIFICANT and not rises_throughout:
@@ -150,7 +159,7 @@ def _is_stuck(ways: Sequence[float], facts: ModelFacts) -> bool:
 
 
 def _epochs_at_full_rate(logged: Sequence[Scores]) -> int:
-    """Returns how many of the last epochs had a learning rate that did not rise any more."""
+    """Returns the number of epochs since the learning rate last rose: a warm-up counts as none."""
     rates = [each.logs.get("learning_rate", 0.0) for each in logged]
     for back in range(1, len(rates)):
         if rates[-back] > 1.001 * rates[-back - 1]:
@@ -159,5 +168,6 @@ def _epochs_at_full_rate(logged: Sequence[Scores]) -> int:
 
 
 def _updates(logged: Sequence[Scores]) -> float:
+    """Returns the optimizer's updates so far; infinity if unknown, so that none are waited for."""
     counts = [each.updates for each in logged if each.updates is not None]
     return counts[-1] if counts else math.inf

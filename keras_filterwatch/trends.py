@@ -1,4 +1,4 @@
-"""Is a series of numbers rising, or is that chance? Scatter and trend of the values of epochs."""
+"""Does a series of numbers rise, or is that chance? Scatter and trend of values, one per epoch."""
 
 import math
 from collections.abc import Sequence
@@ -6,14 +6,15 @@ from functools import cache
 
 import numpy as np
 
-_EXACT = 20  # values up to which every order is counted
+_EXACT = 20  # values up to which the test is exact
 
 
 def scatter(values: Sequence[float]) -> float:
-    """Returns by how much a value differs from the next by chance, as a standard deviation.
+    """Returns the standard deviation of the values around their trend, estimated robustly.
 
-    1.4826 times the median deviation of the differences from their median, over the square root
-    of 2: it does not see a steady trend. NaN with fewer than three values.
+    The median absolute deviation of the differences between neighbours, times 1.4826 (which makes
+    it a standard deviation under a normal distribution), over the square root of 2. A steady trend
+    does not enlarge it. NaN with fewer than three values.
 
     Example:
         >>> scatter([1.0, 2.0, 3.0, 4.0])
@@ -27,10 +28,11 @@ def scatter(values: Sequence[float]) -> float:
 
 
 def chance_of_rise(values: Sequence[float]) -> float:
-    """Returns how likely values without a trend rise as steadily as these, or more, 0 to 1.
+    """Returns the probability, 0 to 1, that values without a trend rise as steadily as these.
 
-    The one-sided test of Mann (1945) and Kendall (1975), exact up to 20 values without ties, by
-    the normal distribution above. 1 with fewer than two values, or with one that is not finite.
+    Small is a steady rise. The one-sided test of Mann (1945) and Kendall (1975): exact up to 20
+    values without ties, by the normal distribution for more. 1 with fewer than two values, or if
+    one is not finite.
 
     Example:
         >>> chance_of_rise([1.0, 2.0, 3.0, 4.0])  # 1 of 24 orders rises throughout
@@ -50,7 +52,9 @@ def chance_of_rise(values: Sequence[float]) -> float:
 
 
 def slope(values: Sequence[float]) -> float:
-    """Returns the change from one value to the next: the median over all pairs (Theil 1950, Sen).
+    """Returns the change from one value to the next: the median over all pairs.
+
+    The estimator of Theil (1950) and Sen (1968). 0 with fewer than two values.
 
     Example:
         >>> slope([0.0, 2.0, 4.0, 60.0, 8.0])

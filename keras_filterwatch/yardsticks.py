@@ -1,4 +1,4 @@
-"""Where does a curve of the logs begin and end? 0 is guessing, 1 is perfection, on each of them."""
+"""What does a curve of the logs show where a network only guesses, and where it is perfect?"""
 
 import math
 import re
@@ -9,17 +9,19 @@ from keras_filterwatch.model_facts import ModelFacts, OutputFacts, TargetFacts
 from keras_filterwatch.scores import Scores
 
 _ACCURACY = re.compile(r"(^|_)(acc|accuracy|top_?1(_acc|_accuracy)?)$")
-_TOP_SEVERAL = re.compile(r"top_?(k|[2-9]|\d\d)")  # right if among so many: guessing is better
+# right if the class is among the first k: guessing is right more often than 1 time in k classes
+_TOP_SEVERAL = re.compile(r"top_?(k|[2-9]|\d\d)")
 _HIGHER_IS_BETTER = re.compile(r"acc|auc|f1|f_?score|dice|iou|precision|recall|r2|top_?\d")
+# entries of the logs that Keras did not measure on the training data
 _NOT_MEASURED = {"learning_rate", "probe_loss", "filter_noise", "dead_filters"}
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """The ends of one curve of the logs.
+    """The two ends of one curve of the logs: its value by guessing, and its best value.
 
     Attributes:
-        name: of the curve, such as `"accuracy"`; with `val_` before it for the validation data.
+        name: of the curve, such as `"accuracy"`. Validation data have the same yardstick.
         guess: its value where nothing is learnt.
         perfect: its best value.
         knows_guess: False where `guess` is only the value at the first epoch, which is measured
@@ -40,7 +42,12 @@ class Yardstick:
         return (value - self.guess) / (self.perfect - self.guess)
 
     def ways(self, steps: Sequence[Scores], prefix: str = "") -> list[float]:
-        """Returns the way at each step that logged the curve; NaN where the value is."""
+        """Returns the way at each step that logged the curve, oldest first; NaN where that is NaN.
+
+        Args:
+            steps: the `Scores` of each step, oldest first.
+            prefix: `""` for the training data, `"val_"` for the validation data.
+        """
         return [self.way(value) for value in _values(steps, prefix + self.name)]
 
 
@@ -58,10 +65,10 @@ def epochs_logged(steps: Sequence[Scores]) -> list[Scores]:
 def yardsticks(steps: Sequence[Scores], facts: ModelFacts) -> list[Yardstick]:
     """Returns the yardsticks of a training's curves, the most trusted first.
 
-    An accuracy starts at 1/k for k classes, or at the share of the most frequent one; a
-    cross-entropy at ln k, or at the entropy of that share; a squared error at the variance of the
-    targets; another metric between 0 and 1 at 0; another loss at that of the probe before
-    training, or of the first epoch.
+    Guessing gives an accuracy of 1/k for k classes, or the share of the most frequent one; a
+    cross-entropy of ln k, or the entropy with that share; a squared error of the variance of the
+    targets. For another metric between 0 and 1 it is taken to be 0, and for another loss that of
+    the probe before training, or of the first epoch. A curve that begins perfect has no yardstick.
 
     Args:
         steps: the `Scores` of each step, oldest first.
@@ -78,8 +85,19 @@ def yardsticks(steps: Sequence[Scores], facts: ModelFacts) -> list[Yardstick]:
     return [each for each in every if each.guess != each.perfect]
 
 
+def known_yardsticks(steps: Sequence[Scores], facts: ModelFacts) -> list[Yardstick]:
+    """Returns the yardsticks whose guessing is known, the most trusted first.
+
+    The arguments are those of `yardsticks`.
+    """
+    return [each for each in yardsticks(steps, facts) if each.knows_guess]
+
+
 def paired(steps: Sequence[Scores], facts: ModelFacts) -> Yardstick | None:
-    """Returns the most trusted yardstick whose curve is logged for the validation data too."""
+    """Returns the most trusted yardstick whose curve is logged for the validation data too.
+
+    None if there is none. The arguments are those of `yardsticks`.
+    """
     names = {name for each in steps for name in each.logs}
     every = yardsticks(steps, facts)
     return next((each for each in every if f"val_{each.name}" in names), None)
@@ -96,18 +114,20 @@ def _accuracies(logged: Sequence[Scores], facts: ModelFacts) -> Iterator[Yardsti
 
 
 def _is_accuracy(name: str) -> bool:
+    """Returns True if the name is that of an accuracy of the first guess, such as `val_acc`."""
     name = name.lower()
     return bool(_ACCURACY.search(name)) and not _TOP_SEVERAL.search(name)
 
 
 def guessing_accuracy(name: str, scores: Scores, facts: ModelFacts) -> float | None:
-    """Returns the accuracy of guessing the most frequent class; None if that is not known.
+    """Returns the accuracy of guessing the most frequent class, 0 to 1; None if it is not known.
 
-    It is not where the output has positions, such as pixels, or is no classification.
+    It is not known where the output has positions, such as pixels, or is no classification.
 
     Args:
         name: of the accuracy in the logs.
-        scores: the network at some step: its last layer tells the classes where `facts` do not.
+        scores: those of any step: the last layer's units are the classes if `facts` name no
+            outputs.
         facts: what is known about the model.
     """
     output = output_of(name, facts)
@@ -134,6 +154,7 @@ def guessing_accuracy(name: str, scores: Scores, facts: ModelFacts) -> float | N
 
 
 def _classifies(output: OutputFacts) -> bool:
+    """Returns True if an output is one of classes, by its loss or its last non-linearity."""
     loss, last = output.loss, output.trains_as or output.activation
     return "crossentropy" in loss or "hinge" in loss or last in ("softmax", "sigmoid")
 
@@ -169,12 +190,12 @@ def _losses(
         name = f"{output.name}_loss" if several else "loss"
         guess = guessing_loss(output, facts)
         if guess > 0 and name in logged[-1].logs and min(_values(logged, name)) >= 0:
-            # a penalty on weights adds to the loss: it may hide that something is learnt
+            # `loss` includes the penalties on weights, which may hide that something is learnt
             yield Yardstick(name, guess, 0.0, knows_guess=several or not facts.regularisers)
     before = _values(steps[:1], "probe_loss")
     if before and before[0] > 0:
         guess = guess if guess > 0 and len(facts.outputs) == 1 else 0.0
-        # in inference, BatchNormalization does not normalise before training
+        # before training, BatchNormalization does not normalise in inference: the loss is odd
         is_start = not guess and not facts.batch_norm_momentum
         yield Yardstick("probe_loss", guess or before[0], 0.0, knows_guess=guess > 0 or is_start)
     values = _values(logged, "loss")
@@ -187,7 +208,10 @@ def _losses(
 
 
 def guessing_loss(output: OutputFacts, facts: ModelFacts) -> float:
-    """Returns the loss of guessing; 0 if it is not known.
+    """Returns the loss of guessing the most frequent class, or the mean; 0 if it is not known.
+
+    It is not known for sums, with `loss_weights`, for a model's own `compute_loss`, and where the
+    output has positions, such as pixels.
 
     Example:
         >>> output = OutputFacts("out", units=10, loss="sparse_categorical_crossentropy")
@@ -212,9 +236,9 @@ def guessing_loss(output: OutputFacts, facts: ModelFacts) -> float:
 
 
 def _majority(target: TargetFacts | None, classes: int) -> float:
-    """Returns the share of the most frequent class, 0 if it is not clearly above the others.
+    """Returns the share of the most frequent class; 0 if it is not clearly above 1/k.
 
-    By more than three standard errors: of few targets, one class is often ahead by chance.
+    Clearly is more than three standard errors: in few targets, one class is often ahead by chance.
     """
     if target is None or math.isnan(target.majority):
         return 0.0
@@ -223,7 +247,10 @@ def _majority(target: TargetFacts | None, classes: int) -> float:
 
 
 def _entropy(majority: float, classes: int) -> float:
-    """Returns the entropy of classes of which one has this share and the others share the rest."""
+    """Returns the entropy, in nats, if one class has this share and the others share the rest.
+
+    That of equally frequent classes if the share is not above theirs, or is 1.
+    """
     rest = 1 - majority
     if not 0 < rest < 1 - 1 / classes:
         return math.log(classes)
@@ -252,4 +279,5 @@ def _metrics(logged: Sequence[Scores]) -> list[str]:
 
 
 def _values(steps: Sequence[Scores], name: str) -> list[float]:
+    """Returns the values of a curve at each step that logged it, oldest first."""
     return [each.logs[name] for each in steps if name in each.logs]

@@ -155,7 +155,7 @@ def test_layers_that_were_changed_between_two_fits_are_found(tmp_path, capsys):
     model.add(layers.Dense(3, activation="softmax", name="new_head"))
     fit(compiled(model), watch, epochs=1)
     assert [list(scores) for scores in watch.history] == [["first", "second", "new_head"]] * 2
-    assert "The layers are others than FilterWatch watched before" in capsys.readouterr().out
+    assert "The model has other layers than FilterWatch watched before" in capsys.readouterr().out
 
 
 def test_listed_twice_it_counts_once(tmp_path):

@@ -114,7 +114,7 @@ def test_every_metric_returns_what_it_describes_for_all_filters():
     units = np.ones(8)
     outputs = Outputs(4, units, units, units, (-1.0, 1.0), units)
     kernel = Kernel("layer", "Conv2D", array)
-    diverged = KernelFacts(kernel, previous=array, first=array, outputs=outputs)
+    diverged = KernelFacts(kernel, previous=array, first=array, outputs=outputs, gradient=array)
     for metric in METRICS:
         scores = metric.measure(diverged)
         assert scores.keys() == metric.descriptions.keys()

@@ -240,7 +240,7 @@ def test_dropout_beside_the_output_does_not_act_on_it():
         ([layers.Normalization(mean=[0.0] * 3, variance=[1.0] * 3, name="scale")], "scale"),
         ([layers.BatchNormalization(name="scale")], "scale"),
         ([layers.LayerNormalization(name="scale")], "scale"),
-        ([layers.Lambda(lambda x: x / 255, name="own code")], "own code"),
+        ([layers.Lambda(lambda x: x / 255, name="own_code")], "own_code"),
         ([layers.RandomFlip(), layers.ZeroPadding2D(1)], ""),
         ([layers.ZeroPadding2D(1), layers.BatchNormalization(name="scale")], "scale"),
         ([layers.Rescaling(2.0), layers.BatchNormalization(name="scale")], "scale"),

@@ -127,7 +127,7 @@ BINARY, SQUARED = "binary_crossentropy", "mean_squared_error"
         (output(1, ONE_HOT, "sigmoid"), f"{ONE_HOT} needs a unit for each class"),
         (output(10, SPARSE, "relu"), f"{SPARSE} needs probabilities or logits"),
         (output(1, BINARY, "tanh"), f"{BINARY} needs probabilities or logits"),
-        (output(10, SPARSE, "linear"), f"{SPARSE} needs probabilities, and the output is linear"),
+        (output(10, SPARSE, "linear"), f"{SPARSE} needs probabilities, but the output is linear"),
         (
             output(10, SPARSE, "relu", trains_as="softmax(relu)"),
             f"The output ends with relu, and {SPARSE} takes it for logits",
@@ -320,7 +320,7 @@ def test_unscaled_inputs_says_which_share_is_nan_even_where_a_layer_normalises()
     (alarm,) = rules.unscaled_inputs(
         before_training(inputs=(ranges,), normalises_inputs="normalization")
     )
-    assert alarm.message == "The probe's input has NaN or infinite numbers: a share of 0.01."
+    assert "0.01 of the numbers in the probe's input is NaN or infinite" in alarm.message
 
 
 def test_unscaled_inputs_names_the_input_of_several():
@@ -386,7 +386,7 @@ STRONG = constants._STRONG_DROPOUT
 def test_strong_dropout_names_the_layer_that_drops_most(rate, asks):
     alarms = rules.strong_dropout(before_training(dropout={"first": 0.1, "second": rate}))
     if asks:
-        words = f"second drops {rate:.0%} of what it gets: is that too much?"
+        words = f"second drops {rate:.0%} of what it gets, and 20% to 50% is usual"
         says(alarms, "strong_dropout", 0, rate, STRONG, words, "", level="note")
     else:
         assert not alarms
@@ -401,7 +401,8 @@ def dropped(training, validation, rate=0.6, epochs=2):
 def test_strong_dropout_is_a_warning_where_validation_is_far_above_training():
     (alarm,) = rules.strong_dropout(dropped(0.4, 0.7))
     assert alarm.level == "warning"
-    assert "came 33% of the way on its training data, and 67% on the validation" in alarm.message
+    assert "on the training data, and 67% on the validation data" in alarm.message
+    assert "came 33% of the way from guessing to perfection" in alarm.message
 
 
 @pytest.mark.parametrize(
@@ -449,7 +450,7 @@ def test_momentum_enlarges_the_steps_of_sgd():
         steps = of_layers([network()], known=known)
         assert effective_rate(steps) == pytest.approx(rate)
         assert bool(rules.unusual_rate(steps)) == (momentum > 0)
-    assert "5 with its momentum" in rules.unusual_rate(steps)[0].message
+    assert "5 (divided by 1 - momentum)" in rules.unusual_rate(steps)[0].message
 
 
 def test_the_highest_rate_that_was_logged_counts():

@@ -36,9 +36,8 @@ def test_diverged_names_layer_and_filters(value):
     array = noise_kernel()
     array[1, 1, 3, [4, 9]] = value
     alarms = rules.diverged(scored([START, array]))
-    words = "conv diverged: 2 of 32 filters are not finite any more"
+    words = "conv diverged: 2 of 32 filters (4, 9) are NaN or infinite"
     says(alarms, "diverged", 1, 2, 0, words, filters=(4, 9), level="error")
-    assert "(filters 4, 9)" in alarms[0].message
 
 
 def test_diverged_sees_a_batch_normalization_that_is_not_finite():
@@ -47,7 +46,7 @@ def test_diverged_sees_a_batch_normalization_that_is_not_finite():
     kernel = fw.Kernel("conv", "Conv2D", START, gain)
     (alarm,) = rules.diverged([fw.score(fw.Snapshot(1, (kernel,)))])
     assert alarm.filters == (5,)
-    assert "by their weights or the BatchNormalization behind them" in alarm.message
+    assert "in their weights or in the BatchNormalization behind them" in alarm.message
 
 
 def test_diverged_sees_a_layer_of_nothing_but_nan():
@@ -142,7 +141,7 @@ def test_stalled_says_how_little_the_network_turned_and_at_which_rate():
     rotation = 0.9 * AT_REST
     words = f"at epoch 2 the largest rotation since the start is {rotation:.1g} (0 is not at all)"
     says(rules.stalled(steps), "stalled", 2, rotation, AT_REST, words, "")
-    assert rules.stalled(steps)[0].message.endswith("at a learning rate of 1e-07.")
+    assert "at a learning rate of 1e-07." in rules.stalled(steps)[0].message
 
 
 @pytest.mark.parametrize(
@@ -422,7 +421,7 @@ def test_contradiction_sees_any_loss_that_runs_away_below_zero(losses, fires):
     own = output(1, "my_loss", "linear")
     alarms = rules.contradiction(of_logs(curves(loss=losses), facts(own)))
     assert bool(alarms) == fires
-    assert all("Has it the wrong sign?" in alarm.message for alarm in alarms)
+    assert all("Does it have the wrong sign?" in alarm.message for alarm in alarms)
 
 
 def test_a_loss_of_ones_own_train_step_may_run_away():

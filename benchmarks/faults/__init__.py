@@ -1,5 +1,5 @@
-"""Trainings with known faults and without: who raises an alarm, when, and names which cause?
+"""Trainings with and without known faults: which tool raises an alarm, and when? Which cause?
 
-`python -m benchmarks.faults train` trains them and keeps a record of each, `... report` judges the
-records. A threshold or a rule can be tried again on records, without training.
+`python -m benchmarks.faults train` runs them and keeps a record of each; `report` applies the
+tools' rules to the records. A threshold or a rule can be tried on records without training again.
 """

@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(given: Sequence[str] | None = None) -> None:
-    """Does what the command line says."""
+    """Runs the command of the command line, or of a list of arguments."""
     options = _parser().parse_args(given)
     if options.command == "train":
         _train(options)
@@ -28,15 +28,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train what has no record yet, and keep records")
     train.add_argument("--half", choices=HALVES, default=HALVES[0])
-    train.add_argument("--slice", type=float, metavar="MINUTES", help="begin none after this time")
+    train.add_argument("--slice", type=float, metavar="MINUTES", help="begin no training later")
     train.add_argument("--only", default="*", help="names of trainings, such as '*-wrong_sign-*'")
     train.add_argument("--processes", type=int, default=2)
     report = commands.add_parser("report", help="what the records say, as markdown")
     report.add_argument("--half", choices=(*HALVES, "both"), default=HALVES[0])
     report.add_argument("--without", action="append", default=[], metavar="FAMILY")
     report.add_argument("--list", action="store_true", help="name errors of the unseen half too")
-    report.add_argument("--out", type=Path, help="a page that it is put on, instead of the screen")
-    show = commands.add_parser("show", help="one training: what was logged, what was said")
+    report.add_argument("--out", type=Path, help="write it to a marked part of this page")
+    show = commands.add_parser("show", help="one training: its logs, alarms and scores by step")
     show.add_argument("name", help="of a training with a record")
     show.add_argument("--without-probe", action="store_true")
     return parser
@@ -62,9 +62,9 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from benchmarks.faults.story import story
+    from benchmarks.faults.details import details
 
-    print(story(options.results, options.name, not options.without_probe), end="")
+    print(details(options.results, options.name, not options.without_probe), end="")
 
 
 if __name__ == "__main__":

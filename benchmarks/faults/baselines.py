@@ -1,8 +1,8 @@
-"""The published rules of other tools, from a record's measures to their alarms.
+"""The published rules of other tools, applied to the measures of a record.
 
-Written from their definitions, with their default thresholds. A tool says a symptom; `CAUSES` has
-the true causes for which it counts as right, in doubt in the tool's favour. A tool is silent about
-what could not be measured, such as the accuracy of a training that logs none.
+They are written from the tools' definitions, with their default thresholds. A tool names a symptom;
+`CAUSES` has the true causes for which a symptom counts as right, in doubt in the tool's favour. A
+tool says nothing about what could not be measured, such as the accuracy of a training without one.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ _ACCURACIES = ("acc", "top", "f1", "auc", "dice", "iou", "precision", "recall")
 
 
 def first_alarm(tool: str, record: Record) -> tuple[int, set[str]] | None:
-    """Returns the epoch of a tool's first alarm, 0 being before training, and what it says then."""
+    """Returns the epoch of a tool's first alarm, 0 before training, and its symptoms; else None."""
     for epoch in range(len(record["measures"])):
         symptoms = set(TOOLS[tool](record, epoch))
         if symptoms:
@@ -43,12 +43,15 @@ def first_alarm(tool: str, record: Record) -> tuple[int, set[str]] | None:
 
 
 def is_right(symptoms: Collection[str], causes: Collection[str]) -> bool:
-    """Returns True if any symptom goes with a right cause."""
+    """Returns True if any symptom is one of a right cause."""
     return any(CAUSES[symptom] & set(causes) for symptom in symptoms)
 
 
 def accuracy_names(record: Record) -> list[str]:
-    """Returns the first metric of a training that is like an accuracy, and its validation twin."""
+    """Returns the names in the logs of a training's first accuracy-like metric and of its `val_`.
+
+    Those that are not logged are absent.
+    """
     names = list(record["logs"][0]) if record["logs"] else []
     first = next(
         (
@@ -105,7 +108,7 @@ def _autotrainer(record: Record, epoch: int) -> Iterator[str]:
 
 
 def _swings(curve: Sequence[float], size: float) -> int:
-    """How many pairs of a peak and a trough differ by that much."""
+    """Returns how many pairs of a peak and the trough of the same number differ by `size`."""
     inner = range(1, len(curve) - 1)
     peaks = [curve[i] for i in inner if curve[i] >= max(curve[i - 1], curve[i + 1])]
     troughs = [curve[i] for i in inner if curve[i] <= min(curve[i - 1], curve[i + 1])]

@@ -1,4 +1,4 @@
-"""How a compiled model is changed before `fit`, so that it trains the changed way and says so.
+"""Changes a compiled model before `fit`, so that it trains in another way and its attributes agree.
 
 A functional model reads the attributes of its layers whenever it is called, so changing them is
 enough; `compile` makes the training function anew.
@@ -16,7 +16,7 @@ from benchmarks.faults.program import Training
 
 
 class NotApplicableError(Exception):
-    """A fault cannot be done to this training."""
+    """This fault cannot be applied to this training."""
 
 
 # Layers
@@ -55,7 +55,7 @@ def hidden(model: Model) -> list[Layer]:
 
 
 def ends(model: Model) -> Iterator[Layer]:
-    """Yields what stands last: layers with a kernel that make an output, and all behind them."""
+    """Yields the layers that make the outputs: the last ones with a kernel, and all behind them."""
     if _is_graph(model):
         for tensor in keras.tree.flatten(model.outputs):
             yield from _back_from(tensor)
@@ -69,7 +69,7 @@ def ends(model: Model) -> Iterator[Layer]:
 
 
 def ends_of(model: Model, output: str | int | None) -> list[Layer]:
-    """Returns what stands last before one output, given by name, by number or as the only one."""
+    """Returns what `ends` yields for one output, given by name or number; None for the only one."""
     if not _is_graph(model):
         return list(ends(model))
     is_name = isinstance(output, str)
@@ -150,7 +150,7 @@ def initialise(
 
 
 def argument_name(layer: Layer, kernel: keras.Variable, kind: str) -> str:
-    """Returns the attribute of a layer with the initializer or the regularizer of a kernel.
+    """Returns the name of the layer's attribute with a kernel's initializer or regularizer.
 
     A depthwise layer calls it `depthwise_initializer`, and the variable `kernel`.
     """
@@ -167,7 +167,7 @@ def regularise(layer: Layer, regulariser: keras.regularizers.Regularizer) -> Non
 
 
 def insert_before_outputs(training: Training, make: Callable[[], Layer]) -> None:
-    """Inserts a layer in front of those that make the outputs; the other layers are the same."""
+    """Inserts a layer before those that make the outputs; the other layers stay as they are."""
     model = training.model
     if type(model) is keras.Sequential:
         last = outputs(model)
@@ -197,14 +197,14 @@ def insert_before_outputs(training: Training, make: Callable[[], Layer]) -> None
 
 
 def compile_arguments(model: Model) -> dict[str, Any]:
-    """Returns what `compile` was given."""
+    """Returns the arguments that `compile` was called with."""
     if type(model).compile is not Model.compile or not hasattr(model, "_compile_config"):
         raise NotApplicableError("the model has its own compile")
     return dict(model._compile_config.config)
 
 
 def compile_again(model: Model, **changed: Any) -> None:
-    """Compiles with some arguments changed, and the optimizer as new."""
+    """Compiles with some arguments changed, and the optimizer in its initial state."""
     arguments = compile_arguments(model)
     optimizer = keras.optimizers.get(arguments["optimizer"])
     arguments["optimizer"] = type(optimizer).from_config(optimizer.get_config())
@@ -293,7 +293,7 @@ def callbacks(training: Training) -> list[Any]:
 
 
 def without_rate_callbacks(training: Training) -> None:
-    """Takes away callbacks of Keras that set the learning rate."""
+    """Removes Keras's callbacks that set the learning rate."""
     kinds = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
     if "callbacks" in training.arguments:
         kept = [each for each in callbacks(training) if not isinstance(each, kinds)]

@@ -31,9 +31,10 @@ class Data(NamedTuple):
 
 
 def names() -> list[str]:
-    """The data sets that are there: MNIST and CIFAR-10 only if their files are.
+    """Returns the names of the data sets that can be loaded.
 
-    They are looked for in `$MNIST_T10K` and `$CIFAR10`, or in the folder `shared` beside us.
+    MNIST and CIFAR-10 can be only if their files are found: in `$MNIST_T10K` and `$CIFAR10`, or in
+    the folder `shared` beside the repository.
     """
     there = {"mnist": _mnist_folder().is_dir(), "cifar10": _cifar10_file().is_file()}
     return ["digits", "photographs", "signals", *(name for name in there if there[name])]
@@ -57,7 +58,7 @@ def load(name: str, seed: int, train: int = 1_000, val: int = 400) -> Data:
 
 def _split(x: NDArray, y: NDArray, train: int, val: int, random: np.random.Generator) -> Data:
     if train + val > len(x):
-        raise ValueError(f"{train} + {val} items are wanted, and there are {len(x)}")
+        raise ValueError(f"{train} + {val} items were asked for, but there are only {len(x)}")
     order = random.permutation(len(x))
     first, second = order[:train], order[train : train + val]
     x, y = x.astype("float32"), y.astype("int32")
@@ -66,7 +67,7 @@ def _split(x: NDArray, y: NDArray, train: int, val: int, random: np.random.Gener
 
 @cache
 def _digits() -> tuple[NDArray, NDArray]:
-    """Scikit-learn's, 8x8: not enlarged, which would only repeat what is in them."""
+    """Returns scikit-learn's digits, 8x8, dark on white, and their classes."""
     x, y = load_digits(return_X_y=True)
     return 1 - x.reshape(-1, 8, 8, 1) / 16, y
 
@@ -85,7 +86,7 @@ def _photographs() -> list[NDArray]:
 
 
 def _turned_patches(count: int, random: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """Patches of photographs, each turned by 0 to 3 quarters (Gidaris et al. 2018)."""
+    """Returns patches of photographs, each turned by 0 to 3 quarters (Gidaris et al. 2018)."""
     patches = []
     for i in range(-(-count // 4)):
         photograph = _photographs()[i % 2]
@@ -96,9 +97,9 @@ def _turned_patches(count: int, random: np.random.Generator) -> tuple[NDArray, N
 
 
 def _signals(count: int, random: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """Three bands of frequencies and chirps up and down, seen by two sensors, with noise.
+    """Returns noisy waves of two sensors: three bands of frequencies, and chirps up and down.
 
-    The second sensor has the same wave later and weaker.
+    The second sensor gets the same wave as the first, later and weaker.
     """
     y = np.arange(count) % 5
     begin = np.array([2.0, 5.0, 9.0, 2.0, 9.0])[y] + random.uniform(-1, 1, count)

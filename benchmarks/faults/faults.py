@@ -1,7 +1,7 @@
 """The faults: each changes a built and compiled `Training` in place, as a user's mistake would.
 
-Parameters are drawn at random from the ranges that stand here. What a fault cannot be done to
-raises `NotApplicableError`.
+Parameters are drawn at random from the ranges in this file. A fault that cannot be applied to a
+training raises `NotApplicableError`.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ class Fault:
     """A mistake.
 
     Attributes:
-        name: what is done.
-        apply: does it to a training, with parameters drawn at random.
+        name: that of the function `apply`.
+        apply: changes a training, with parameters drawn at random.
         label: which causes are right, and whether an outcome agrees.
     """
 
@@ -41,7 +41,7 @@ class Fault:
 
 
 def log_uniform(random: Generator, low: float, high: float) -> float:
-    """Returns a number between the two, any order of magnitude as likely as the others."""
+    """Returns a number between the two, whose logarithm is uniformly distributed."""
     return float(math.exp(random.uniform(math.log(low), math.log(high))))
 
 
@@ -56,8 +56,8 @@ def rate_too_low(training: Training, random: Generator) -> None:
 def rate_too_high(training: Training, random: Generator) -> None:
     """Makes the learning rate 60 to 500 times larger, 20 to 100 times that of SGD.
 
-    Where fine-tuning has a tiny rate, it is 0.03 at least. A network with normalisation layers
-    bears ten times more.
+    Of other optimizers than SGD it is 0.03 at least, also in fine-tuning at a tiny rate. Networks
+    with normalisation layers tolerate more, so their rates are ten times higher still.
     """
     kinds = (keras.layers.BatchNormalization, keras.layers.GroupNormalization)
     bears = 10 if any(isinstance(each, kinds) for each in changes.leaves(training.model)) else 1
@@ -75,9 +75,9 @@ def _has_sgd(training: Training) -> bool:
 
 
 def schedule_at_zero(training: Training, random: Generator) -> None:
-    """Gives a schedule whose rate is next to 0 in all of the training.
+    """Gives a schedule whose rate is next to 0 in nearly all of the training.
 
-    A cosine or a decay counted in epochs where updates were meant, or a warm-up far too long.
+    It is a cosine or a decay over epochs where updates were meant, or far too long a warm-up.
     """
     changes.without_rate_callbacks(training)
     updates = training.epochs * items.updates_per_epoch(training)
@@ -140,7 +140,7 @@ def nan_inputs(training: Training, random: Generator) -> None:
 def raw_inputs(training: Training, random: Generator) -> None:
     """Leaves inputs in 0..255 or 0..10,000, or far from 0.
 
-    0..255 for SGD only: optimizers that scale each gradient make up for it.
+    0..255 is for SGD only: optimizers that scale each gradient compensate for it.
     """
     hurts = ["bytes", "large", "shifted"] if _has_sgd(training) else ["large", "shifted"]
     _raw(training, str(random.choice(hurts)), random)

@@ -1,4 +1,4 @@
-"""Records in, what every tool said about each training out."""
+"""Applies every tool's rules to records: what each tool says about each training."""
 
 import os
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ class Judged:
 
     Attributes:
         alarmed: whether it raised an alarm.
-        named: what it called the cause, or its symptoms.
-        is_right: whether that is right.
-        first_right: how far the training was at its first right alarm, 0 to 1; None if there was
+        named: the cause that it named, or the symptoms of other tools; `""` without an alarm.
+        is_right: whether the cause is right.
+        first_right: the share of the epochs, 0 to 1, at its first right alarm; None if there was
             none.
         rules: names of the rules that raised alarms.
     """
@@ -40,9 +40,9 @@ class Trained:
     """One training: its record without the long parts, and what each tool said.
 
     Attributes:
-        record: names, outcome and such.
-        outcome: what became of it.
-        is_borderline: whether that contradicts its label.
+        record: the record without history, measures, logs and facts.
+        outcome: how well the model did afterwards.
+        is_borderline: whether the outcome contradicts the label.
         by_tool: tool -> what it said.
     """
 
@@ -85,22 +85,16 @@ def judge_all(folder: Path) -> list[Trained]:
 
 
 def judge_record(path: Path) -> Trained:
-    """Judges one record; labels and rules are those of today."""
+    """Judges one record, with labels and rules as they are now."""
     record = records.read(path)
     fault = record["fault"]
     label = LABELS[fault] if fault else None
-    with_probe = records.history(record)
-    by_tool = {
-        tool: _ours(
-            record,
-            ours.judge(
-                with_probe if tool == WITH_PROBE else records.without_probe(with_probe),
-                label.right(tool == WITH_PROBE) if label else (),
-            ),
-            label.right(tool == WITH_PROBE) if label else (),
-        )
-        for tool in OURS
-    }
+    history = records.history(record)
+    by_tool = {}
+    for tool in OURS:
+        causes = label.right(tool == WITH_PROBE) if label else ()
+        observed = history if tool == WITH_PROBE else records.without_probe(history)
+        by_tool[tool] = _ours(record, ours.judge(observed, causes), causes)
     causes = label.right(probed=False) if label else ()
     by_tool |= {tool: _theirs(tool, record, causes) for tool in baselines.TOOLS}
     long = ("history", "measures", "logs", "facts")

@@ -1,6 +1,6 @@
 """The faults' labels: which causes are right, and whether an outcome agrees with the fault.
 
-An outcome is read from the model's quality alone, never from what a watcher scores.
+An outcome is measured by the model's quality alone, never by what a tool says.
 """
 
 import math
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a training.
+    """How well a model does after a training.
 
     Attributes:
-        train: quality on the training items, as a share of the way from guessing to what a
-            healthy training reaches; NaN if it could not be measured.
+        train: quality on the training items, as a share of the way from guessing, 0, to what a
+            healthy training reaches, 1; NaN if it could not be measured.
         held_out: the same on items that were held out.
         loss: the last training loss; NaN where none is logged.
-        is_finite: whether all weights and all that Keras logged are finite.
+        is_finite: whether all weights and all numbers in Keras's logs are finite.
     """
 
     train: float
@@ -28,12 +28,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Label:
-    """What is right to say about a fault.
+    """What a tool should say about a fault.
 
     Attributes:
         causes: names of `Diagnosis.cause` that are right, the expected one first.
-        fits: whether an outcome agrees with the label.
-        without_probe: further names that are right where there was no probe.
+        fits: takes an outcome and returns whether it agrees with the label.
+        without_probe: further causes that are right where there was no probe.
     """
 
     causes: tuple[str, ...]
@@ -51,17 +51,17 @@ def learns(outcome: Outcome) -> bool:
 
 
 def hardly_learns(outcome: Outcome) -> bool:
-    """Returns True if neither data set is learnt half way."""
+    """Returns True if neither training items nor others are learnt half way."""
     return not (outcome.held_out >= 0.5 or outcome.train >= 0.5)
 
 
 def falls_short(outcome: Outcome) -> bool:
-    """Returns True for a training that stays behind what healthy ones reach."""
+    """Returns True for a training that does not reach nine tenths of what healthy ones do."""
     return not outcome.held_out >= 0.9
 
 
 def memorises(outcome: Outcome) -> bool:
-    """Returns True if the training items are learnt, and nothing carries over."""
+    """Returns True if the training items are learnt, and others hardly better than by guessing."""
     return outcome.train > 0.5 and outcome.held_out < 0.15
 
 
@@ -76,11 +76,11 @@ def explodes(outcome: Outcome) -> bool:
 
 
 def any_outcome(outcome: Outcome) -> bool:
-    """Returns True: random weights that are frozen are a mistake even if the rest makes up."""
+    """Returns True: frozen random weights are a mistake even if other layers make up for it."""
     return True
 
 
-# causes that do not fit have no label of their own: healthy trainings have `learns`
+# by name of the fault; healthy trainings have no label, and `borderline` expects `learns` of them
 LABELS: Mapping[str, Label] = {
     "rate_too_low": Label(("rate too low",), hardly_learns),
     "schedule_at_zero": Label(("rate too low",), hardly_learns),

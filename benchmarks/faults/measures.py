@@ -1,4 +1,4 @@
-"""What the other tools look at, measured each epoch; their rules stand in baselines.py."""
+"""Measures at each epoch what the rules of other tools need (`baselines.py`)."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -17,13 +17,14 @@ _AT_5 = {"sigmoid": (1 / (1 + np.exp(5)), 1 / (1 + np.exp(-5))), "tanh": (-np.ta
 
 
 class Measures(keras.callbacks.Callback):
-    """Measures before training and after each epoch, on one batch, what the tools look at.
+    """Measures what the tools need on one batch, before training and after each epoch.
 
     Gradients and the update are those of the model's own training step, which is undone
     afterwards. A unit is a channel, seen over all items and positions.
 
     Attributes:
-        epochs: a dict of numbers for each epoch, the first for the initial state.
+        epochs: a dict of numbers for each epoch, the first of them before training; empty where
+            nothing could be measured.
         problem: why nothing could be measured; `""` if it could.
     """
 
@@ -33,32 +34,35 @@ class Measures(keras.callbacks.Callback):
         self.problem = ""
         batch = probe if isinstance(probe, tuple) else (probe,)
         self._batch = items.map_arrays(lambda array: tf.constant(array[:_BATCH]), batch)
-        self._look: Callable[[], Any] | None = None
+        self._traced_step: Callable[[], Any] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """The initial state."""
+        """Measures the state before training."""
         try:
             self._begin()
             self._measure()
         except Exception as error:  # a training that cannot be measured is recorded as such
             self.problem = f"{type(error).__name__}: {error}"
-            self._look = None
+            self._traced_step = None
             self.epochs.append({})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """The state after an epoch."""
-        if self._look:
+        """Measures the state after an epoch."""
+        if self._traced_step:
             self._measure()
         else:
             self.epochs.append({})
 
     def _begin(self) -> None:
-        """Traces both computations; what they create is there before the state is saved."""
+        """Traces a forward pass and a training step, so that all their variables exist."""
         self._active = [(each, _activation(each)) for each in changes.leaves(self.model)]
         self._active = [(layer, name) for layer, name in self._active if name]
         self._kinds: list[str] = []
         self._trained: list[keras.Variable] = []
-        self._look = tf.function(self._step, jit_compile=False).get_concrete_function()
+        for each in _optimizers(self.model):
+            if hasattr(each, "inner_optimizer") and not each.built:
+                each.build(self.model.trainable_variables)  # its scale is to be read while tracing
+        self._traced_step = tf.function(self._step, jit_compile=False).get_concrete_function()
         kernels = {
             id(v) for layer in changes.with_kernel(self.model) for v in changes.kernels(layer)
         }
@@ -71,7 +75,7 @@ class Measures(keras.callbacks.Callback):
             self.model(self._batch[0], training=False)
         self._kinds = [name for name, _ in captured]
         gradients: dict[int, Any] = {}
-        with _applied(changes.optimizers(self.model)) as applied:
+        with _applied(_optimizers(self.model)) as applied:
             self.model.train_step(self._batch)
         for gradient, variable in applied:
             if gradient is not None:
@@ -82,7 +86,7 @@ class Measures(keras.callbacks.Callback):
     def _measure(self) -> None:
         saved = [tf.identity(variable.value) for variable in self._state]
         before = [_numbers(kernel) for kernel in self._kernels]
-        outputs, gradients = ([_numbers(each) for each in part] for part in self._look())
+        outputs, gradients = ([_numbers(each) for each in part] for part in self._traced_step())
         after = [_numbers(kernel) for kernel in self._kernels]
         for variable, value in zip(self._state, saved, strict=True):
             variable.assign(value)
@@ -111,7 +115,7 @@ class Measures(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def _captured(layers: list[tuple[keras.Layer, str]]) -> Iterator[list[tuple[str, Any]]]:
-    """Collects what layers give, each time that they are called."""
+    """Collects the outputs of layers, each time that they are called, for the time of a block."""
     captured: list[tuple[str, Any]] = []
 
     def capturing(call: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -128,24 +132,30 @@ def _captured(layers: list[tuple[keras.Layer, str]]) -> Iterator[list[tuple[str,
 
 @contextlib.contextmanager
 def _applied(optimizers: list[keras.optimizers.Optimizer]) -> Iterator[list[tuple[Any, Any]]]:
-    """Collects the gradients that optimizers apply, and their variables."""
+    """Collects the gradients that optimizers apply, with their variables, for that of a block."""
     applied: list[tuple[Any, Any]] = []
 
-    def applying(apply: Callable[..., Any]) -> Callable[..., Any]:
-        def captured_apply(gradients: Any, variables: Any = None) -> Any:
-            gradients, variables = list(gradients), list(variables or [])
-            applied.extend(zip(gradients, variables, strict=False))
+    def applying(optimizer: Any) -> Callable[..., Any]:
+        apply = optimizer.apply
+
+        def captured_apply(gradients: Any, trainable_variables: Any = None) -> Any:
+            gradients, variables = list(gradients), list(trainable_variables or [])
+            seen = gradients
+            if hasattr(optimizer, "dynamic_scale"):  # a float32, as are the gradients
+                scale = tf.convert_to_tensor(optimizer.dynamic_scale)
+                seen = [None if g is None else tf.convert_to_tensor(g) / scale for g in gradients]
+            applied.extend(zip(seen, variables, strict=False))
             return apply(gradients, variables or None)
 
         return captured_apply
 
-    with _patched({each: ("apply", applying(each.apply)) for each in optimizers}):
+    with _patched({each: ("apply", applying(each)) for each in optimizers}):
         yield applied
 
 
 @contextlib.contextmanager
 def _patched(methods: dict[Any, tuple[str, Callable[..., Any]]]) -> Iterator[None]:
-    """Gives objects other methods for a while."""
+    """Gives objects other methods for the time of a block."""
     for instance, (name, method) in methods.items():
         object.__setattr__(instance, name, method)
     try:
@@ -155,10 +165,15 @@ def _patched(methods: dict[Any, tuple[str, Callable[..., Any]]]) -> Iterator[Non
             object.__delattr__(instance, name)
 
 
+def _optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+    """Returns all optimizers of a model; those that wrap another, whose `apply` is in a branch."""
+    own = [getattr(model, "optimizer", None), *vars(model).values()]
+    return [each for each in own if isinstance(each, keras.optimizers.Optimizer)]
+
+
 def _state(model: keras.Model) -> list[keras.Variable]:
     """Returns all variables that a training step may change, random generators included."""
-    own = [getattr(model, "optimizer", None), *vars(model).values()]
-    optimizers = [each for each in own if isinstance(each, keras.optimizers.Optimizer)]
+    optimizers = _optimizers(model)
     shared = keras.src.random.seed_generator.global_seed_generator().state
     variables = [
         *model.variables,

@@ -1,4 +1,4 @@
-"""What keras_filterwatch says about a recorded training: its alarms, and the cause, by epoch."""
+"""Applies keras_filterwatch's rules to a recorded training: its alarms and causes by epoch."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from keras_filterwatch.rules import default_rules
 
 @dataclass(frozen=True)
 class Step:
-    """What is said at one step.
+    """What keras_filterwatch says at one step.
 
     Attributes:
-        epoch: epochs since the training began to be watched.
-        holding: the alarms that hold.
+        epoch: epochs since the first step.
+        holding: the errors and warnings that hold.
         notes: the notes that hold.
-        cause: what the diagnosis calls the cause.
+        cause: the cause that the diagnosis names.
     """
 
     epoch: int
@@ -28,13 +28,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was said, and when; an epoch is None where it never came.
+    """What keras_filterwatch says about a whole training, and when.
 
     Attributes:
         alarms: all errors and warnings, ended or not, oldest first.
         cause: named at the last step at which an alarm held; `""` if none ever did.
-        first: the epoch of the first alarm.
-        first_right: the first epoch at which an alarm held and a right cause was named.
+        first: the epoch of the first alarm; None if there was none.
+        first_right: the first epoch at which an alarm held and a right cause was named; None if
+            there was none.
     """
 
     alarms: tuple[Alarm, ...]
@@ -44,12 +45,17 @@ class Verdict:
 
 
 def steps(history: History) -> list[Step]:
-    """Follows the rules through a history, step by step as the callback does."""
+    """Returns what is said at each step of a history, as the callback would say it."""
     return [step for step, _ in _followed(history)]
 
 
 def judge(history: History, right_causes: Collection[str]) -> Verdict:
-    """Returns what is said about a training, given the causes that are right."""
+    """Returns what is said about a training.
+
+    Args:
+        history: the training's scores.
+        right_causes: the causes that count as right.
+    """
     followed = _followed(history)
     alarmed = [step for step, _ in followed if step.holding]
     right = [step for step in alarmed if step.cause in right_causes]

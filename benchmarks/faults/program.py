@@ -1,4 +1,4 @@
-"""Program and Training: a training as a user would write it, ready to be fitted or spoilt."""
+"""Program and Training: a training as a user would write it, before `fit` and before a fault."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class Training:
         y: targets in the same way; None where `x` brings them or there are none.
         validation: `(x, y)`, a dataset, or None.
         epochs: how many to train.
-        quality: takes the model, inputs and targets and returns how well it does, apart from
-            anything that Keras logs; higher is better.
+        quality: takes the model, inputs and targets and returns how well it does, measured apart
+            from Keras's logs; higher is better.
         guess: the quality of a model that has learnt nothing.
         good: the quality on `held_out` that a healthy training reaches, as measured.
         held_out: `(x, y)` for `quality`, always there, also where `validation` is None.

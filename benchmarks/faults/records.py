@@ -1,5 +1,4 @@
-"""A record of a training, as a file: all that alarms and diagnosis need, so that both can be tried
-again without training."""
+"""Writes and reads a record of a training: all that rules and diagnosis need to be tried again."""
 
 import gzip
 import json
@@ -14,7 +13,7 @@ from keras_filterwatch.history import History
 from keras_filterwatch.model_facts import InputFacts, ModelFacts, OutputFacts, TargetFacts
 from keras_filterwatch.scores import LayerScores, Scores
 
-# what only a probe of inputs and targets shows
+# the scores that need a probe
 _PROBED = {
     *("apoz", "dead_units", "saturated_units", "activation_mean", "activation_std"),
     *("gradient", "observations"),
@@ -31,7 +30,7 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Returns a record; `history` makes its history what it was."""
+    """Returns a record as plain values; `history` makes a `History` of it."""
     return json.loads(gzip.decompress(path.read_bytes()))
 
 
@@ -110,7 +109,7 @@ def _fields(instance: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns arrays as lists, and six digits of each number: a third of the size."""
+    """Returns arrays as lists, and numbers with six digits, which takes a third of the space."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -1,4 +1,4 @@
-"""Records in, the benchmark's tables out, as markdown."""
+"""Makes the benchmark's tables from records, as Markdown."""
 
 import math
 from collections import Counter
@@ -173,7 +173,7 @@ def _groups(trained: Sequence[Trained], tool: str, by: str) -> str:
 
 
 def _confusion(trained: Sequence[Trained], tool: str) -> str:
-    """Expected causes down, named ones across; a training without an alarm is `no alarm`."""
+    """Returns a table of expected causes (rows) by named ones (columns), `no alarm` for none."""
 
     def named(each: Trained) -> str:
         judged = each.by_tool[tool]

@@ -1,4 +1,4 @@
-"""The list of all trainings of a half, and doing one."""
+"""Lists the trainings of a half, and runs one of them."""
 
 import gc
 import importlib
@@ -22,7 +22,6 @@ from benchmarks.faults.labels import Outcome, borderline
 from benchmarks.faults.measures import Measures
 from benchmarks.faults.program import Program, Training
 
-HALVES = ("development", "unseen")
 _LEAST_HEALTHY, _MEASURED = 5, 1_000  # seeds of a program; training items for its quality
 
 
@@ -31,7 +30,7 @@ class Run:
     """One training: what decides all that is random about it.
 
     Attributes:
-        half: of the programs, one of `HALVES`.
+        half: of the programs, one of `benchmarks.faults.report.HALVES`.
         program: name of the program.
         family: of the program.
         fault: name of the fault; None for a healthy training.
@@ -63,7 +62,7 @@ def programs(half: str) -> Mapping[str, Program]:
 
 
 def all_runs(half: str) -> list[Run]:
-    """Returns every training of a half: one of each family first, then a bit of everything.
+    """Returns every training of a half: one of each family first, then the others, mixed.
 
     A program is trained once with each of its faults, and as often without any, so that half of
     all trainings are healthy; five times at least.
@@ -83,7 +82,7 @@ def all_runs(half: str) -> list[Run]:
 
 
 def keep(run: Run, folder: Path) -> dict[str, Any]:
-    """Trains and writes the record."""
+    """Trains, writes the record and returns it."""
     record = train(run)
     records.write(folder / f"{run.name}.json.gz", record)
     return record
@@ -146,7 +145,7 @@ def fit(training: Training, callbacks: list[Any]) -> list[dict[str, float]]:
         verbose=0,
         **arguments,
     ).history
-    epochs = max(map(len, kept.values()), default=0)  # some names come not every epoch
+    epochs = max(map(len, kept.values()), default=0)  # some names are not logged at every epoch
     return [
         {name: _number(values[i]) for name, values in kept.items() if len(values) == epochs}
         for i in range(epochs)

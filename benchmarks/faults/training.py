@@ -1,4 +1,4 @@
-"""Trains what has no record yet, several at a time, and says how far it is."""
+"""Runs the trainings that have no record yet, several at a time, and prints the progress."""
 
 import contextlib
 import fnmatch
@@ -17,9 +17,9 @@ from benchmarks.faults.runs import Run, all_runs, keep
 
 
 def train(folder: Path, half: str, only: str, processes: int, minutes: float | None) -> None:
-    """Trains the runs whose names match, and begins none after so many minutes.
+    """Runs the trainings whose names match, and begins none after so many minutes.
 
-    Failures stand in `failures.txt`, and trainings of the unseen half are not named.
+    Failures are written to `failures.txt`. Trainings of the unseen half are not named on screen.
 
     Args:
         folder: of the records.
@@ -28,41 +28,43 @@ def train(folder: Path, half: str, only: str, processes: int, minutes: float | N
         processes: how many trainings at a time, each on one core.
         minutes: None for no end.
     """
-    wanted = [run for run in all_runs(half) if fnmatch.fnmatch(run.name, only)]
-    todo = [run for run in wanted if not (folder / f"{run.name}.json.gz").exists()]
-    print(f"{len(wanted)} runs, {len(wanted) - len(todo)} of them recorded already.", flush=True)
+    runs = [run for run in all_runs(half) if fnmatch.fnmatch(run.name, only)]
+    missing = [run for run in runs if not (folder / f"{run.name}.json.gz").exists()]
+    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them recorded already.", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.time()
     work = partial(_one, folder, math.inf if minutes is None else started + 60 * minutes)
-    # spawned, as TensorFlow does not bear forks, and anew now and then, as it gives no memory back
+    # TensorFlow breaks in forked processes, and never frees memory: processes are replaced
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(processes, _alone_on_a_core, maxtasksperchild=40) as pool:
-        for done, line in enumerate(pool.imap_unordered(work, todo), 1):
+        for done, line in enumerate(pool.imap_unordered(work, missing), 1):
             if line:
                 spent = (time.time() - started) / 60
-                left = spent / done * (len(todo) - done)
+                left = spent / done * (len(missing) - done)
                 if minutes is not None:
                     left = min(left, max(minutes - spent, 0))
-                said = "" if half == "unseen" else line
-                print(f"{done}/{len(todo)}  {spent:.1f} min, {left:.1f} left  {said}", flush=True)
+                result = "" if half == "unseen" else line
+                times = f"{spent:.1f} min, {left:.1f} left"
+                print(f"{done}/{len(missing)}  {times}  {result}", flush=True)
 
 
 def _alone_on_a_core() -> None:
+    """Limits TensorFlow to one thread of each kind."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    # what it saves in so short a training it costs before
+    # optimising the graph takes longer than it saves in so short a training
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def _one(folder: Path, until: float, run: Run) -> str:
-    """Trains unless time is up; returns what became of it."""
+    """Runs a training unless time is up, and returns its result as a line; `""` if it was."""
     if time.time() > until:
         return ""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # FilterWatch speaks to users here
+        warnings.simplefilter("ignore")  # FilterWatch's messages are for users
         try:
             record = keep(run, folder)
-        except Exception as error:  # the others need not wait for its repair
+        except Exception as error:  # the other trainings go on
             with (folder / "failures.txt").open("a") as failures:
                 failures.write(f"{run.name}\n{traceback.format_exc()}\n")
             return f"{run.name}: FAILED, {error!r}"

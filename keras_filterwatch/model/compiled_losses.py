@@ -1,4 +1,4 @@
-"""The losses that a model is compiled with, and the non-linearity that each trains with."""
+"""Describes the losses that a model is compiled with, and which non-linearity each trains with."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _OWN = {
     "categorical_focal_crossentropy": "softmax",
     "crossentropy": "softmax",  # of several units: categorical or sparse, as the targets are
 }
-# those that look for the logits behind the outputs
+# losses that look for the logits behind the outputs
 _READ_LOGITS = _OWN.keys() - {"binary_focal_crossentropy", "categorical_focal_crossentropy"}
 
 
@@ -25,8 +25,9 @@ class CompiledLoss(NamedTuple):
     Attributes:
         name: in Keras's snake case; `""` for none.
         is_of_keras: whether it is one of Keras's own losses, so that its formula is known.
-        from_logits: whether it applies the non-linearity itself.
-        keeps_outputs: whether it hands the outputs to its formula as they are.
+        from_logits: whether it applies its own non-linearity to the outputs.
+        keeps_outputs: whether its formula gets the outputs as they are; False with `ignore_class`,
+            which selects some of them.
         is_mean: whether it is a mean over items, not a sum.
     """
 
@@ -38,7 +39,7 @@ class CompiledLoss(NamedTuple):
 
 
 def by_output(loss: Any, names: Sequence[str]) -> list[Any]:
-    """Returns the loss of each output as it was given; None for none, or if that is not known.
+    """Returns the loss of each output, as `compile` got it; None for none, or if it is not known.
 
     Args:
         loss: what a model was compiled with: one loss for all, a list, a dict, or None.
@@ -67,7 +68,7 @@ def describe_loss(
     Args:
         loss: a name, a function, a class, or an object.
         units: size of the last axis of the output; None if it is not known.
-        is_sparse: whether the targets are numbers of classes; None if that is not known.
+        is_sparse: whether the targets are class numbers, not one-hot; None if that is not known.
 
     Raises:
         ValueError: Keras knows no such loss.
@@ -112,8 +113,8 @@ def trains_as(
     Args:
         backend: `"tensorflow"`, `"jax"` or `"torch"`.
         loss: its name.
-        non_linearities: those of the output, the last one first, without `"linear"`; an unknown
-            one is `""`.
+        non_linearities: those of the output, the last one first, without `"linear"`; `""` for one
+            that is not known.
         from_logits: whether the loss applies its own non-linearity to the outputs.
         logits_of: as `trace.Tensor.logits_of`; `""` if something stands between the last
             non-linearity and the loss, such as a Reshape, a Dropout or a change of dtype.
@@ -141,6 +142,7 @@ def trains_as(
 
 
 def _nested(chain: list[str]) -> str:
+    """Returns a chain, the last one first, such as `"softmax(sigmoid)"`; `""` if one is unknown."""
     if "" in chain:
         return ""
     return "(".join(chain) + ")" * (len(chain) - 1) if chain else "linear"

@@ -1,4 +1,4 @@
-"""The range of a probe's inputs and targets."""
+"""Measures the range of a probe's inputs and targets, and how frequent classes are."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from keras_filterwatch.kernels import Array
 from keras_filterwatch.model_facts import InputFacts, TargetFacts
 
 _AT_ONCE = 2**15  # numbers that are converted to float64 at once, so that they stay in the cache
-_FOR_CLASSES = 2**20  # numbers of which classes are counted
-_MANY_CLASSES = 2**16
+_FOR_CLASSES = 2**20  # numbers of the targets that are read to count classes, at most
+_MANY_CLASSES = 2**16  # targets with so large a range are not counted as classes
 
 
 def input_facts(
@@ -24,7 +24,7 @@ def input_facts(
     Args:
         inputs: an array, or a list or dict of arrays.
         names: names of the model's inputs, for a list.
-        scale, offset: by which the model rescales its only input at first.
+        scale, offset: those of the model's Rescaling layers, applied to an only input.
 
     Example:
         >>> input_facts(np.array([[0.0, 255.0]]))[0].maximum
@@ -37,6 +37,7 @@ def input_facts(
 
 
 def _rescaled(facts: InputFacts, scale: float, offset: float) -> InputFacts:
+    """Returns the range of an input times `scale` plus `offset`."""
     ends = sorted(scale * end + offset for end in (facts.minimum, facts.maximum))
     return replace(
         facts,
@@ -94,6 +95,7 @@ def _range(array: Array) -> _Range:
 
 
 def _target(name: str, array: Array) -> TargetFacts:
+    """Returns what is known about the targets of one output."""
     minimum, maximum, mean, std, finite = _range(array)
     rows = array[: max(1, _FOR_CLASSES * len(array) // max(1, array.size))]
     units = 1 if array.ndim < 2 else array.shape[-1]
@@ -126,7 +128,7 @@ def _parts(array: Array) -> Iterator[Array]:
 
 
 def _named(structure: Any, names: Sequence[str]) -> list[tuple[str, Array]]:
-    """Returns each array of a structure with its name; `""` for an only one."""
+    """Returns each array of a structure with its name: `""` for one alone, its place if unknown."""
     if structure is None:
         return []
     arrays = keras.tree.flatten(structure)

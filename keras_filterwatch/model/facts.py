@@ -1,4 +1,4 @@
-"""Model in, facts out: what is certain about a model and how it was compiled, as plain values."""
+"""Reads `ModelFacts` from a Keras model: what is certain about it and how it was compiled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,10 @@ def model_facts(
         watched: its kernels, as `find` returns them.
         inputs: what a probe sends through the model; None without a probe.
         targets: the probe's targets; None if there are none.
-        problems: gets a note if some facts could not be read.
+        problems: a list to which a note is appended if some facts could not be read.
+
+    Returns:
+        The facts; what is unknown or could not be read is empty or None.
 
     Example:
         >>> from keras_filterwatch.model.find import find
@@ -57,7 +60,7 @@ def model_facts(
 
     try:
         flow = flow_of(model)
-    except Exception:  # `find` has said so already
+    except Exception:  # `find` has reported it already
         flow = None
     else:
         read("normalises_inputs", graph_facts.normalises_inputs, flow, model)
@@ -96,8 +99,8 @@ def metric_directions(model: keras.Model) -> dict[str, str]:
     Keras builds its metrics in the first epoch: call this at its end.
 
     Returns:
-        Name in the logs, without `val_` -> `"up"` or `"down"`; metrics of unknown direction are
-        absent.
+        Name in the logs, without `val_` -> `"up"` if higher is better, else `"down"`. Metrics of
+        unknown direction are absent.
     """
     directions = {"loss": "down"}
     try:
@@ -114,16 +117,17 @@ def metric_directions(model: keras.Model) -> dict[str, str]:
 
 
 def _named_metrics(metric: Any) -> list[tuple[str, Any]]:
-    """Returns the metrics that one of a model's metrics consists of, by their name in the logs."""
+    """Returns the metrics that a metric of a model consists of, each with its name in the logs."""
     parts = getattr(metric, "metrics", None)
     if not isinstance(parts, list):
         return [(metric.name, metric)]
-    # the metrics of all outputs in one: its results have the names of the logs, in this order
+    # Keras's CompileMetrics holds those of all outputs: its results are named and ordered as these
     names = list(metric.result()) if parts else []
     return list(zip(names, parts, strict=True))
 
 
 def _input_names(model: keras.Model) -> list[str]:
+    """Returns the names of a model's inputs; none where they are not known."""
     return [str(tensor.name) for tensor in getattr(model, "inputs", None) or ()]
 
 
@@ -139,6 +143,7 @@ def _regularisers(model: keras.Model) -> dict[str, dict[str, float]]:
 
 
 def _dropout(model: keras.Model) -> dict[str, float]:
+    """Returns the name of each Dropout layer -> its rate."""
     return {
         layer.name: float(layer.rate)
         for layer in model._flatten_layers()
@@ -147,11 +152,13 @@ def _dropout(model: keras.Model) -> dict[str, float]:
 
 
 def _normalisations(model: keras.Model) -> tuple[str, ...]:
+    """Returns the names of the normalisation layers."""
     parts = model._flatten_layers()
     return tuple(part.name for part in parts if isinstance(part, graph_facts.NORMALISERS))
 
 
 def _batch_norm_momentum(watched: WatchedLayers) -> dict[str, float]:
+    """Returns kernel name -> the largest momentum of the BatchNormalizations behind it."""
     return {
         kernel.name: max(float(norm.momentum) for norm in kernel.batch_norms)
         for kernel in watched.kernels
@@ -183,9 +190,9 @@ def _initialisers(watched: WatchedLayers) -> dict[str, str]:
 
 
 def _was_trained(watched: WatchedLayers) -> dict[str, bool]:
-    """Returns kernel name -> whether what belongs to it has left its initial values.
+    """Returns kernel name -> whether its bias or BatchNormalization has left its initial values.
 
-    That is its bias and the BatchNormalization behind it, as far as they began with a constant.
+    Only those that were initialised with a constant can be judged; kernels without any are absent.
     """
     changes: dict[int, list[bool]] = {}  # a layer that several kernels share is read once
     results = {}

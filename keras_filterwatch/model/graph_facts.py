@@ -1,4 +1,4 @@
-"""Facts from the flow of data through a model: how it begins and ends, and what is between."""
+"""Reads from a model's flow of data how it rescales inputs, activates kernels and ends."""
 
 from dataclasses import dataclass
 
@@ -26,12 +26,12 @@ NORMALISERS = tuple(
     )
     if hasattr(layers, name)
 )
-# what may stand between a kernel and its non-linearity
+# layers that may stand between a kernel and its non-linearity
 _BEFORE_ACTIVATION = (
     *NORMALISERS,
     *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D),
 )
-# what leaves the size of the inputs as it is, besides passive layers and non-linearities
+# layers that leave the range of the inputs, besides passive ones and non-linearities
 _KEEPS_SIZE = (
     *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D, layers.Masking),
     *(layers.Resizing, layers.CenterCrop, *MERGES),
@@ -42,14 +42,14 @@ _ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
 
 @dataclass(frozen=True)
 class Ending:
-    """How a model's output comes about.
+    """What stands between the last layer with weights and one of the model's outputs.
 
     Attributes:
-        non_linearities: those that act on the last weights' outputs, the last one first; `""` for
-            one that is not known, none where the output is linear.
-        dropout: rate of a Dropout layer behind the last weights; 0 for none.
+        non_linearities: the last one first, with that of the last layer with weights; `""` for one
+            that is not known, empty where the output is linear.
+        dropout: rate of a Dropout layer among them; 0 for none.
         is_changed: whether a layer behind the non-linearities drops or adds noise in training.
-        before: what went into the last of the non-linearities; the output itself if there is none.
+        before: what goes into the last of the non-linearities; the output itself if there is none.
     """
 
     non_linearities: tuple[str, ...]
@@ -59,7 +59,12 @@ class Ending:
 
 
 def ending(flow: Flow, output: Tensor) -> Ending:
-    """Returns how an output comes about, as far back as the last layer with weights."""
+    """Returns what stands between the last layer with weights and an output.
+
+    Args:
+        flow: the flow of data through the model.
+        output: one of `flow.outputs`.
+    """
     chain: list[str] = []
     dropout = 0.0
     is_changed = False
@@ -86,20 +91,20 @@ def ending(flow: Flow, output: Tensor) -> Ending:
         tensor = sources[0]
     else:
         if not chain and not flow.is_input(tensor):
-            chain = [""]  # made by code of the model's own
+            chain = [""]  # code of the model's own made the tensor
     return Ending(tuple(chain), dropout, is_changed, before)
 
 
 def _of_branches(flow: Flow, call: Call, sources: list[Tensor]) -> str:
-    """Returns the last non-linearity that all branches of an addition or the like end with."""
+    """Returns the non-linearity that all branches of a merge end with; `""` if they differ."""
     names = {next(iter(ending(flow, source).non_linearities), "linear") for source in sources}
     return names.pop() if len(names) == 1 else ""
 
 
 def is_linear(flow: Flow) -> bool:
-    """Returns True if no non-linearity stands between inputs and outputs but the last one.
+    """Returns True if no non-linearity stands between inputs and outputs, but for the outputs' own.
 
-    False where something is not known.
+    False if it is not known what some layer does.
     """
     outputs = [tensor for tensor in keras.tree.flatten(flow.outputs) if tensor is not None]
     endings = [ending(flow, output) for output in outputs]
@@ -125,8 +130,9 @@ def has_shortcuts(flow: Flow) -> bool:
 def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
     """Returns the name of the first layer that may rescale the inputs before the first kernel.
 
-    That of the model where its own code does something to them before, or of a layer whose code is
-    not known; `""` if nothing rescales them, or only by `fixed_rescaling`.
+    A layer counts if it may do so because its code is not known. It is the model's name where
+    the model's own code acts on the inputs. `""` if nothing rescales them, apart from Rescaling
+    layers, which `fixed_rescaling` returns.
     """
     wrapped = {
         id(innermost(call.layer)) for call in flow.steps if isinstance(call.layer, layers.Wrapper)
@@ -152,9 +158,9 @@ def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
 
 
 def fixed_rescaling(flow: Flow) -> tuple[float, float]:
-    """Returns scale and offset of the Rescaling layers before the first layer with weights.
+    """Returns the scale and offset of all Rescaling layers before the first layer with weights.
 
-    One after the other, of those that have one scale and one offset; `(1, 0)` if there are none.
+    Those with several scales or offsets are left out. `(1, 0)` if there are none.
     """
     scale, offset = 1.0, 0.0
     for call in flow.steps:
@@ -168,7 +174,7 @@ def fixed_rescaling(flow: Flow) -> tuple[float, float]:
 
 
 def _fixed_factors(layer: keras.Operation) -> tuple[float, float] | None:
-    """Returns scale and offset of a Rescaling layer; None for other ones, or several scales."""
+    """Returns a Rescaling layer's scale and offset; None for other layers or several scales."""
     if not isinstance(layer, layers.Rescaling):
         return None
     scale, offset = np.asarray(layer.scale), np.asarray(layer.offset)
@@ -176,7 +182,7 @@ def _fixed_factors(layer: keras.Operation) -> tuple[float, float] | None:
 
 
 def activation_behind(flow: Flow | None, layer: keras.Layer) -> str:
-    """Returns the non-linearity behind a layer's weights: its own, or that of what follows.
+    """Returns the non-linearity behind a layer's weights: its own, or that of a layer behind it.
 
     `"linear"` for none, `""` if it is not known.
     """
@@ -217,7 +223,7 @@ def _merges(flow: Flow, call: Call) -> bool:
 
 
 def _origin(flow: Flow, tensor: Tensor) -> Tensor:
-    """Returns the tensor that layers whose code is known made this one of."""
+    """Returns the tensor that this one was made from, as far back as each layer's code is known."""
     while (call := flow.maker(tensor)) is not None and not _is_composed(call.layer):
         tensor = call.inputs[0]
     return tensor

@@ -11,9 +11,9 @@ from keras import ops
 class InferenceLoss:
     """The loss that a model computes for a batch in inference mode, with all items of equal weight.
 
-    It is that of `model.compute_loss`: the loss given to `compile`, or that of the model's own
-    `compute_loss`, with what layers add by `add_loss`. The penalties of the weights' regularizers
-    are left out: they would hide that the loss no longer reaches a layer.
+    It is what `model.compute_loss` returns: the loss given to `compile`, or that of the model's own
+    `compute_loss`, with what layers add by `add_loss`. The penalties of the weights' regularisers
+    are left out: their gradients would hide that those of the loss no longer reach a layer.
 
     Args:
         model: a model, compiled as it is now.
@@ -50,7 +50,7 @@ class InferenceLoss:
         with _without_penalties(model), self._lent_compile_loss():
             if not has_own_loss and model._compile_loss is None and not model.losses:
                 raise ValueError("the model was compiled without a loss")
-            # unlike `compute_loss`, it serves models whose own one has no argument `training` too
+            # unlike `compute_loss`, this works for a `compute_loss` without an argument `training`
             loss = model._compute_loss(inputs, targets, outputs, None, training=False)
         if loss is None:
             raise ValueError("the model's compute_loss returned None")
@@ -58,7 +58,8 @@ class InferenceLoss:
 
     @contextmanager
     def _lent_compile_loss(self) -> Iterator[None]:
-        attributes = vars(self._model)  # past what Keras tracks
+        """Gives the model this object's compiled loss for the time of a block."""
+        attributes = vars(self._model)  # setting the attribute would make Keras track it
         own = attributes.get("_compile_loss")
         attributes["_compile_loss"] = self._compile_loss
         try:
@@ -69,7 +70,7 @@ class InferenceLoss:
 
 @contextmanager
 def _without_penalties(model: keras.Model) -> Iterator[None]:
-    """Takes the regularizers from the weights of a model for a while."""
+    """Takes the regularisers from the weights of a model for the time of a block."""
     regularizers = [(weight, weight.regularizer) for weight in model.trainable_weights]
     try:
         for weight, _ in regularizers:

@@ -1,4 +1,4 @@
-"""Which non-linearity a layer applies to its outputs, and which layers keep what went in."""
+"""Says which non-linearity a layer applies to its outputs, and which layers apply none."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _AVERAGES = (
     *(layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D),
     *(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D),
 )
-# what moves, scales or averages numbers, but neither weights nor bends them
+# layers that move, scale, average or drop numbers, without weights and non-linearity
 _PASSIVE = (
     *DROPOUTS,
     *(layers.GaussianNoise, layers.ActivityRegularization),
@@ -29,7 +29,7 @@ _PASSIVE_OPERATIONS = (
     *("Reshape", "Transpose", "Squeeze", "ExpandDims", "GetItem", "Cast", "Identity", "Pad"),
     *("Mean", "Sum", "Flip", "Negative", "Moveaxis", "Swapaxes", "Ravel", "Repeat", "Tile"),
 )
-# those of a tensor and a constant
+# passive ones too, of a tensor and a constant
 _ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
 # TensorFlow's names of functions that Keras calls otherwise
 _OTHER_NAMES = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax", "swish": "silu"}
@@ -71,9 +71,9 @@ def non_linearity(layer: keras.Operation) -> str:
 
 
 def is_passive(layer: keras.Operation) -> bool:
-    """Returns True for layers and operations of one input that neither weight nor bend it.
+    """Returns True for layers and operations that only move, scale, average or drop numbers.
 
-    They move, scale, average or drop numbers.
+    They have neither weights that are trained nor a non-linearity.
 
     Example:
         >>> is_passive(layers.Dropout(0.5)), is_passive(layers.Activation("linear"))

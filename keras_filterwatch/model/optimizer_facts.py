@@ -1,4 +1,4 @@
-"""How a model is trained: its optimizer, learning rate and what limits its steps."""
+"""Reads how a model is trained: its optimizer, learning rate, clipping and penalties."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def momentum(model: keras.Model) -> float:
 
 
 def clipping(model: keras.Model) -> dict[str, float]:
-    """Returns how gradients are clipped -> the bound."""
+    """Returns `"clipnorm"`, `"global_clipnorm"` or `"clipvalue"` -> its bound, where it is set."""
     bounds = {name: _number(_optimizer(model), name) for name in _CLIPPING}
     return {name: bound for name, bound in bounds.items() if bound is not None}
 
@@ -53,7 +53,7 @@ def penalties(weight: keras.Variable) -> dict[str, float]:
 
 
 def has_own_train_step(model: keras.Model) -> bool:
-    """Returns True if the model brings its own `train_step` or `compute_loss`."""
+    """Returns True if the model has its own `train_step` or `compute_loss`."""
     return any(
         name in vars(model) or getattr(type(model), name, None) is not getattr(keras.Model, name)
         for name in ("train_step", "compute_loss")
@@ -63,7 +63,7 @@ def has_own_train_step(model: keras.Model) -> bool:
 def _optimizer(model: keras.Model) -> Any:
     """Returns the optimizer that trains a model; None if there is none, or it is not known which.
 
-    Of one that scales the loss, it is the one inside.
+    For a LossScaleOptimizer it is the optimizer inside.
     """
     optimizer = getattr(model, "optimizer", None)
     inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -71,11 +71,14 @@ def _optimizer(model: keras.Model) -> Any:
         for value in vars(model).values():
             is_optimizer = isinstance(value, keras.optimizers.Optimizer)
             if is_optimizer and value is not optimizer and value is not inner:
-                return None  # the one that the model was compiled with may be a default
+                return None  # the model trains with its own ones; the compiled one may be a default
     return inner
 
 
 def _number(holder: Any, attribute: str) -> float | None:
-    """Returns a number as the shortest one that is the same in float32: 0.1, not 0.10000000149."""
+    """Returns an attribute as the shortest number that is the same in float32; None if missing.
+
+    So the learning rate is 0.1, not 0.10000000149.
+    """
     value = getattr(holder, attribute, None)
     return None if value is None else float(str(np.float32(backends.to_numpy(value))))

@@ -1,4 +1,4 @@
-"""The outputs of a model, each with its last non-linearity and the loss that it trains with."""
+"""Reads the outputs of a model, each with its last non-linearity and its loss."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +21,21 @@ from keras_filterwatch.model_facts import OutputFacts
 
 
 def output_facts(model: keras.Model, flow: Flow | None, targets: Any) -> tuple[OutputFacts, ...]:
-    """Returns each output of a model with its loss."""
+    """Returns what is known about each output of a model and its loss.
+
+    Args:
+        model: a built Keras model.
+        flow: the flow of data through it; None if that is not known.
+        targets: the probe's targets, which show what the name `"crossentropy"` means; None if there
+            are none.
+
+    Example:
+        >>> from keras_filterwatch.model.trace import flow_of
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+        >>> model.compile(loss="categorical_crossentropy")
+        >>> output_facts(model, flow_of(model), None)[0].activation
+        'softmax'
+    """
     outputs = _named_outputs(model, flow)
     names = [output.name for output in outputs]
     losses = by_output(getattr(model, "loss", None), names)
@@ -32,9 +46,8 @@ def output_facts(model: keras.Model, flow: Flow | None, targets: Any) -> tuple[O
     if len(shapes) != len(outputs):
         shapes = [()] * len(outputs)  # it is not known which belongs to which
     facts = map(partial(_output, flow), outputs, losses, shapes)
-    has_factor = getattr(model, "_compile_loss", None) is not None and bool(
-        getattr(model._compile_loss, "_user_loss_weights", None)
-    )
+    compile_loss = getattr(model, "_compile_loss", None)
+    has_factor = bool(getattr(compile_loss, "_user_loss_weights", None))
     return tuple(replace(each, is_mean=each.is_mean and not has_factor) for each in facts)
 
 
@@ -53,6 +66,7 @@ class _Output(NamedTuple):
 def _output(
     flow: Flow | None, output: _Output, compiled_loss: Any, target_shape: tuple[int, ...]
 ) -> OutputFacts:
+    """Returns what is known about one output; `compiled_loss` as `compile` got it, or None."""
     shape = output.tensor.shape
     units = shape[-1] if len(shape) > 1 else None
     is_sparse = None
@@ -66,8 +80,9 @@ def _output(
     # Keras removes the last axis of an output if the targets lack it
     is_squeezed = shape[-1:] == (1,) and 1 < len(target_shape) < len(shape)
     is_cast = _dtype(output.tensor) != keras.config.floatx()
-    is_other = is_squeezed or is_cast or not loss.keeps_outputs or (end and end.is_changed)
-    logits_of = "" if is_other else output.tensor.logits_of
+    # the loss then gets another tensor than the model returns, and Keras finds no logits behind it
+    is_replaced = is_squeezed or is_cast or not loss.keeps_outputs or (end and end.is_changed)
+    logits_of = "" if is_replaced else output.tensor.logits_of
     trained = trains_as(keras.backend.backend(), loss.name, chain, loss.from_logits, logits_of)
     return OutputFacts(
         output.name,
@@ -106,7 +121,7 @@ def _named_outputs(model: keras.Model, flow: Flow | None) -> list[_Output]:
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """Returns the names of a model's outputs; none where they have none."""
+    """Returns the names of a model's outputs; an empty list where they have none."""
     if isinstance(model, keras.Sequential):
         return [model.layers[-1].name] if model.layers else []
     return list(getattr(model, "output_names", ()))

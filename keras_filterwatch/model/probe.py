@@ -1,4 +1,4 @@
-"""Keras model and probe in; its units' outputs, its loss and gradients out: one compiled pass."""
+"""Sends a probe through a model, to measure its units' outputs, its loss and its gradients."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,8 @@ from keras_filterwatch.model.watched_kernel import WatchedKernel, WatchedLayers
 
 _MOST_INPUTS = 256  # that are kept of a probe
 
-Sums = dict[str, list[Any]]  # kernel name -> count, and of each unit zeros, total, squares, outward
+# kernel name -> number of outputs of a unit, and for each unit the sums that `Outputs` is made of
+Sums = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ProbeData:
 
 @dataclass(frozen=True)
 class ProbeResults:
-    """What a model does for a probe, by the weights as they are.
+    """What a model does with a probe and its present weights.
 
     Attributes:
         outputs: kernel name -> the outputs of its units; kernels that have none are absent.
@@ -158,10 +159,10 @@ class Probe:
         self._gradient_error: Exception | None = None
 
     def run(self) -> ProbeResults:
-        """Returns what the model does for the probe, by the weights as they are.
+        """Returns what the model does with the probe and its present weights.
 
-        Where the loss or its gradients cannot be computed, this is not tried again until the
-        model is compiled anew.
+        Where the loss or its gradients cannot be computed, they are missing, and are not tried
+        again until the model is compiled anew.
 
         Raises:
             Exception: whatever the model raises for these inputs.
@@ -176,7 +177,7 @@ class Probe:
                 try:
                     return self._results_with_gradients(self._run_backward)
                 except Exception as error:
-                    # its traceback would keep all tensors
+                    # its traceback would keep all tensors in memory
                     self._gradient_error = error.with_traceback(None)
         sums = [
             self._run_forward(batch) for batch in batches(self._inputs)
@@ -223,9 +224,10 @@ class Probe:
         }
 
     def _compiled_backward(self) -> Callable[..., Any]:
-        """Returns a function of inputs, targets and a factor by which it multiplies gradients.
+        """Returns a compiled function of inputs, targets and a factor.
 
-        It returns the sums over the units' outputs and the loss, and the gradients.
+        It returns the sums over the units' outputs with the loss, and the loss's gradients times
+        the factor.
         """
         inference_loss = InferenceLoss(self._model)
 
@@ -283,11 +285,12 @@ def _is_array(value: Any) -> bool:
 
 
 def _joined(batches: list[Any]) -> Any:
+    """Returns batches of one structure as one structure of longer arrays."""
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
 
 
 def _checked(inputs: Any, targets: Any) -> ProbeData:
-    """Returns the first inputs and targets, whatever their number, once they are known to fit."""
+    """Returns the first 256 inputs and targets, after checking that their numbers agree."""
     sizes = _sizes(inputs, "inputs")
     if len(sizes) != 1 or sizes == {0}:
         raise ValueError(f"probe: inputs of one number, above 0, are needed; got {sorted(sizes)}.")
@@ -303,6 +306,7 @@ def _checked(inputs: Any, targets: Any) -> ProbeData:
 
 
 def _sizes(structure: Any, what: str) -> set[int]:
+    """Returns the numbers of items of all arrays; `what` they are stands in the error message."""
     parts = keras.tree.flatten(structure)
     for part in parts:
         if not _is_array(part):
@@ -314,6 +318,8 @@ def _sizes(structure: Any, what: str) -> set[int]:
 
 
 def _first(structure: Any, what: str) -> Any:
+    """Returns the first 256 items of all arrays, copied to NumPy."""
+
     def first(part: Any) -> Array:
         array = np.array(backends.to_numpy(part[:_MOST_INPUTS]))
         if array.dtype.kind not in "fiub":

@@ -1,4 +1,4 @@
-"""The calls of one forward pass, as they are recorded: which tensors went into and out of each."""
+"""Records the calls of one forward pass: which tensors went into and out of each layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class _Running(NamedTuple):
     Attributes:
         layer: the layer, or the model itself.
         inputs: its inputs.
-        unread: those that no layer inside of it has read yet, as far as is known.
+        unread: the inputs that no layer inside it has read yet, as far as is known.
     """
 
     layer: keras.Layer
@@ -61,7 +61,7 @@ class _Running(NamedTuple):
 
 
 class Recording:
-    """The calls of one forward pass, as they are recorded.
+    """The calls of one forward pass so far.
 
     Attributes:
         steps: the calls that ended.
@@ -81,14 +81,14 @@ class Recording:
         """Calls a layer and records it.
 
         Args:
-            original: what calls a layer without recording.
+            original: the function that calls a layer without recording.
             layer: the layer.
             args, kwargs: what it is called with.
         """
         self.begin(layer, (args, kwargs))
         outputs = original(layer, *args, **kwargs)
         if is_random(layer) and any(outputs is each for each in args):
-            # in training, its outputs are others than its inputs: so they are here
+            # outside training it returns its inputs: a copy is a tensor of its own, as in training
             outputs = ops.copy(outputs)
         number = self._counts.get(id(layer), 0)
         self._counts[id(layer)] = number + 1
@@ -98,7 +98,10 @@ class Recording:
     def call_operation(
         self, original: Callable[..., Any], operation: keras.Operation, args: Any, kwargs: Any
     ) -> Any:
-        """Calls an operation of a functional model and records it; layers are left to `call`."""
+        """Calls an operation of a functional model and records it, unless it is a layer.
+
+        `call` records layers. The arguments are those of `call`.
+        """
         outputs = original(operation, *args, **kwargs)
         if not isinstance(operation, keras.Layer):
             call = Call(operation, self._inputs((args, kwargs)), self._all(outputs), 0)
@@ -106,19 +109,24 @@ class Recording:
         return outputs
 
     def begin(self, layer: keras.Layer, inputs: Any) -> None:
-        """A layer or the model itself is called with `inputs`, `(args, kwargs)`."""
+        """Notes that a call of a layer, or of the model itself, begins.
+
+        Args:
+            layer: the layer or the model.
+            inputs: `(args, kwargs)` of the call.
+        """
         known_inputs = self._inputs(inputs)
         self._running.append(_Running(layer, known_inputs, list(known_inputs)))
 
     def end_of_model(self, model: keras.Layer, outputs: Any) -> None:
-        """The model itself returns."""
+        """Notes that the model itself returns `outputs`."""
         self.model_inputs = self._ended(model)
         self.model_outputs = keras.tree.map_structure(
             lambda part: self._known(part) if hasattr(part, "shape") else None, outputs
         )
 
     def _ended(self, layer: keras.Layer) -> list[Tensor]:
-        """Returns the inputs of the last call of a layer, and forgets those that failed inside."""
+        """Returns the inputs of a layer's last call, and forgets calls inside it that failed."""
         while True:
             running = self._running.pop()
             if running.layer is layer:
@@ -137,9 +145,9 @@ class Recording:
         return self._all(structure)
 
     def _recognise(self, tensor: Any, unread: list[Tensor]) -> None:
-        """Takes a tensor for one of a model's inputs, if that has the same shape.
+        """Takes an unknown tensor for the first unread input of the same shape, if there is one.
 
-        A functional model may convert its inputs: they are other tensors inside.
+        A functional model may convert its inputs, so that its layers get other tensors.
         """
         shape = _tensor(tensor).shape
         same = next((each for each in unread if each.shape == shape), None)
@@ -161,7 +169,7 @@ def _tensors(structure: Any) -> list[Any]:
 
 
 def is_random(layer: keras.Operation) -> bool:
-    """Returns True for layers that change their inputs at random, while a model trains only."""
+    """Returns True for layers that change their inputs at random, but only in training."""
     if isinstance(layer, DROPOUTS):
         return bool(layer.rate)
     return isinstance(layer, layers.GaussianNoise)
@@ -175,7 +183,7 @@ def is_functional(layer: keras.Layer | None) -> bool:
 def _tensor(tensor: Any) -> Tensor:
     """Returns what is known about a tensor.
 
-    TensorFlow's tensors know how they were made; the losses of Keras look there for logits.
+    On TensorFlow, a tensor knows the operation that made it: Keras's losses look there for logits.
     """
     made_by = getattr(getattr(tensor, "op", None), "type", "").lower()
     logits_of = made_by if made_by in ("softmax", "sigmoid") else ""

@@ -1,6 +1,7 @@
 """The rules: each is a function `history -> alarms` that abstains without evidence.
 
-A rule takes a `History` or any sequence of `Scores`, oldest first, and judges its last step.
+A rule takes a `History`, or any sequence of `Scores`, oldest first and not empty. It returns the
+alarms that hold at the last step, `[]` for none.
 """
 
 from keras_filterwatch.alarms import Rule
@@ -41,18 +42,18 @@ def default_rules() -> list[Rule]:
     return [rule for rule, *_ in RULES.values()]
 
 
-# name -> the rule, the levels of its alarms, and what it tells: the table in docs/alarms.md
+# name -> the rule, the levels of its alarms, and when it raises one: the table in docs/alarms.md
 RULES: dict[str, tuple[Rule, str, str]] = {
     "diverged": (
         diverged,
         "error",
-        "filters are NaN or infinite, by their weights or the BatchNormalization behind them; or "
-        "the loss is",
+        "filters or the loss are NaN or infinite; filters count as the BatchNormalization behind "
+        "them scales them",
     ),
     "symmetric": (
         symmetric,
         "warning",
-        "all filters of a layer are the same, or zero, since the start",
+        "all filters of a layer are the same, or all zero, since the start",
     ),
     "frozen_at_random": (
         frozen_at_random,
@@ -62,35 +63,36 @@ RULES: dict[str, tuple[Rule, str, str]] = {
     "gets_nowhere": (
         gets_nowhere,
         "warning",
-        "after a fifth of the epochs and 100 updates, loss and accuracy are where guessing is, and "
-        "at their pace would stay there",
+        "after two fifths of the planned epochs (4 to 10) and 100 updates, loss and accuracy are "
+        "where guessing is, and at their pace would stay there",
     ),
-    "stalled": (stalled, "warning", "no layer moves, and nothing is learnt"),
+    "stalled": (stalled, "warning", "the weights of all layers hardly move, and nothing is learnt"),
     "contradiction": (
         contradiction,
         "warning",
-        "the loss improves while the accuracy stays at guessing, or is negative and cannot be, or "
-        "runs away below zero",
+        "the loss improves while the accuracy stays at guessing; or the loss is negative although "
+        "it cannot be; or it falls below zero ever faster",
     ),
     "overfitting": (
         overfitting,
         "warning",
-        "training is far ahead of validation, which improves no more (needs validation data)",
+        "training is far ahead of validation, and validation improves no more (needs validation "
+        "data)",
     ),
     "output_mismatch": (
         output_mismatch,
         "note, warning",
-        "the loss does not fit the output or the targets",
+        "the loss does not fit the output or the targets (targets need `probe=(x, y)`)",
     ),
     "unscaled_inputs": (
         unscaled_inputs,
         "note, warning",
-        "the inputs are not normalised (needs `probe`)",
+        "the inputs are not normalised, or some are NaN or infinite (needs `probe`)",
     ),
     "huge_first_loss": (
         huge_first_loss,
         "note, warning",
-        "the first loss is far above that of guessing",
+        "the first loss is more than five times that of guessing",
     ),
     "unusual_rate": (
         unusual_rate,
@@ -100,30 +102,31 @@ RULES: dict[str, tuple[Rule, str, str]] = {
     "strong_dropout": (
         strong_dropout,
         "note, warning",
-        "a Dropout drops almost everything, or validation is far above training",
+        "a Dropout layer drops 80 % or more, or 50 % or more and validation is far above training",
     ),
     "strong_penalty": (
         strong_penalty,
         "note, warning",
-        "L1, L2 or weight decay is far above what is usual",
+        "L1 or L2 is above 0.1, or weight decay above 0.5",
     ),
     "linear_stack": (linear_stack, "note, warning", "no non-linearity stands between the layers"),
     "vanishing": (
         vanishing,
         "warning",
-        "the first layers hardly get a gradient (measured with `probe=(x, y)`)",
+        "the first layer hardly gets a gradient, and the network gets nowhere (measured with "
+        "`probe=(x, y)`)",
     ),
     "saturated": (
         saturated,
         "note, warning",
-        "at least half of a hidden layer's units stay at the ends of their range (needs "
-        "`probe`), or its weights at the ends of their constraint's range",
+        "at least half of a hidden layer's units stay at the ends of their range (measured with "
+        "`probe`), or its weights at the bounds of their constraint",
     ),
     "dead": (
         dead,
         "note, warning",
-        "at least half of a hidden layer's units are dead (with `probe`), or of its filters have "
-        "next to no weight",
+        "at least half of a hidden layer's units are zero for every input (with `probe`), or half "
+        "of its filters never change or have next to no weight",
     ),
     "noisy": (
         noisy,
@@ -136,8 +139,16 @@ RULES: dict[str, tuple[Rule, str, str]] = {
         "note",
         "the noise score rose clearly above its own minimum",
     ),
-    "exploding": (exploding, "warning", "filters grew tenfold, and the network gets nowhere"),
-    "shrinking": (shrinking, "warning", "filters shrank to a fifth, and the network gets nowhere"),
+    "exploding": (
+        exploding,
+        "warning",
+        "the median norm of a layer's filters grew tenfold, and the network gets nowhere",
+    ),
+    "shrinking": (
+        shrinking,
+        "warning",
+        "the median norm of a layer's filters shrank to a fifth, and the network gets nowhere",
+    ),
 }
 
 __all__ = ["RULES", "default_rules", *RULES]

@@ -1,34 +1,33 @@
 """Rules about the filters of a layer: they stay at random, are all the same, or lose their size."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from keras_filterwatch.alarms import Alarm
-from keras_filterwatch.history import UNMOVED, History
+from keras_filterwatch.history import UNMOVED, History, Steps
 from keras_filterwatch.metrics import noise
-from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.scores import LayerScores
 
-Steps = Sequence[Scores]
-
-# Rotation, from trainings on digits, MNIST and photographs: healthy layers that learn without a
-# visible pattern turn less.
+# Rotation above which a layer turned far. Healthy layers that learn without a visible pattern
+# turned less, in trainings on digits, MNIST and photographs.
 _TURNED = 0.3
 
-# Coverage of new weights: uniform ones exceed the first, truncated normal ones the second.
+# Score `coverage`, which weights that are new exceed: uniform ones the first, truncated normal
+# ones the second.
 _EVENLY_SPREAD, _SPREAD = 0.95, 0.8
 _ONE_DIRECTION = 1.05  # effective rank of filters that are all the same
 
 
 def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
-    """Tells of a layer that still looks untrained after `patience` epochs.
+    """Raises an alarm about a layer that still looks untrained after `patience` epochs.
 
-    The layer looked untrained at every step of the last `patience` epochs (by default those of
-    the history), with slices enough to tell (`metrics.noise.verdict`), and either kept its first
-    direction or turned far from it without forming a pattern. A note, since networks learn with
-    layers that stay near their start; a warning where the whole network stands still and gets
-    nowhere.
+    The layer's verdict was `"untrained"` at every step of the last `patience` epochs (by default
+    `history.patience`), and it either kept its first direction or turned far from it without
+    forming a pattern. A note, since networks learn with layers that stay near their start; a
+    warning where the whole network stands still and gets nowhere. Abstains about frozen layers,
+    and about a model that was trained before.
     """
     history = History.of(history)
     last = history[-1]
@@ -46,13 +45,18 @@ def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
         if UNMOVED <= rotation < _TURNED:
             continue
         bound = 1 - noise.NEAR * noise.noise_error(layer.shape[:-2], layer["slices"])
+        # a network that begins to learn late has such layers too, until then
+        level = "warning" if history.is_at_rest and history.gets_nowhere else "note"
+        meaning = (
+            "This is harmless as long as the network learns."
+            if level == "note"
+            else "The whole network stands still: the learning rate may be too low."
+        )
         message = (
             f"{name} still looks untrained at epoch {last.epoch}: noise score "
             f"{layer['noise']:.2f} (1 is noise, below {bound:.2f} would be structure), "
-            f"rotation {rotation:.2g} since the start (0 is not at all)."
+            f"rotation {rotation:.2g} since the start (0 is not at all). {meaning}"
         )
-        # a network that begins to learn late has such layers too, until then
-        level = "warning" if history.is_at_rest and history.gets_nowhere else "note"
         alarms.append(Alarm("noisy", name, last.step, layer["noise"], bound, (), message, level))
     return alarms
 
@@ -60,10 +64,10 @@ def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
 def frozen_at_random(history: Steps) -> list[Alarm]:
     """Raises an alarm about frozen layers whose weights are those of their initialisation.
 
-    The layer has not moved in an epoch, its bias and the BatchNormalization behind it are at
-    their initial values, and it shows no structure. Of a layer that has neither, weights that
-    fill their range as evenly as new ones are evidence enough, unless another frozen layer was
-    trained.
+    The layer has not moved in an epoch and shows no structure, and its bias and the
+    BatchNormalization behind it are at their initial values. For a layer that has neither bias nor
+    BatchNormalization, weights that fill their range as evenly as new ones are evidence enough.
+    Abstains about all layers if any frozen one was trained: all were then probably loaded.
     """
     history = History.of(history)
     last = history[-1]
@@ -80,7 +84,9 @@ def frozen_at_random(history: Steps) -> list[Alarm]:
         if not looks_random[name] or layer.get("rotation", 0.0) > 1e-6:
             continue
         message = (
-            f"{name} is frozen (trainable is False) with the random weights of its initialisation."
+            f"{name} is frozen (trainable is False) with the random weights of its initialisation. "
+            "It never learns, and the layers behind it get random features: was it meant to be "
+            "frozen?"
         )
         alarms.append(Alarm("frozen_at_random", name, last.step, math.nan, 0, (), message))
     return alarms
@@ -99,9 +105,10 @@ def _looks_random(name: str, layer: LayerScores, history: History) -> bool | Non
 
 
 def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
-    """Notes a layer whose noise score rose clearly above its own minimum.
+    """Raises a note about a layer whose noise score rose clearly above its own minimum.
 
-    By `rise` at least, and by five standard errors, at the ends of the last two epochs.
+    It was above the minimum by more than `rise`, and by more than five standard errors, at the
+    ends of the last two epochs.
     """
     ends = History.of(history).epoch_ends
     alarms = []
@@ -114,7 +121,7 @@ def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
         if min(scores[-2:]) > bound:
             message = (
                 f"{name} gets noisier: noise score {scores[-1]:.2f}, after {lowest:.2f} at its "
-                "smoothest."
+                "smoothest. Alone this says little: look at the validation loss."
             )
             step = ends[-1].step
             alarms.append(
@@ -126,7 +133,8 @@ def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
 def symmetric(history: Steps) -> list[Alarm]:
     """Raises an alarm about a hidden layer whose filters are all the same since the start.
 
-    All zero is the same too. The layer trains, and an epoch has passed.
+    Filters that are all zero are the same too. Abstains about frozen layers, and in the first
+    epoch.
     """
     history = History.of(history)
     first, last = history[0], history[-1]
@@ -139,8 +147,8 @@ def symmetric(history: Steps) -> list[Alarm]:
         if _is_one_filter(layer) and _is_one_filter(first[name]):
             same = "zero" if layer.get("norm", 0) == 0 else "the same"
             message = (
-                f"All {layer.shape[-1]} filters of {name} are {same}, as they were at the start: "
-                "what they learn is the same too."
+                f"All {layer.shape[-1]} filters of {name} are {same}, as they were at the start. "
+                "What they learn is the same too, so that the layer can do no more than one filter."
             )
             filters = tuple(range(layer.shape[-1]))
             rank = layer.get("effective_rank", 0.0)
@@ -151,7 +159,7 @@ def symmetric(history: Steps) -> list[Alarm]:
 
 
 def _is_one_filter(layer: LayerScores) -> bool:
-    """Returns True if there are several filters, and all are the same."""
+    """Returns True if a layer has several filters, and all are the same."""
     norms = layer.filters.get("norm")
     if norms is None or layer.shape[-1] < 2 or not np.isfinite(norms).all():
         return False
@@ -162,23 +170,32 @@ def _is_one_filter(layer: LayerScores) -> bool:
 def exploding(history: Steps, growth: float = 10.0) -> list[Alarm]:
     """Raises an alarm about a layer whose filters grew, while the network gets nowhere.
 
-    By the median norm, as a BatchNormalization behind the layer leaves it, which is more than
-    `growth` times that at the start.
+    The median norm of its filters, as the BatchNormalization behind the layer scales them, is more
+    than `growth` times that at the start.
     """
-    return _resized("exploding", history, growth, "grew", lambda times: times > growth)
+    hint = "The learning rate may be too high."
+    return _resized("exploding", history, growth, "grew", hint, lambda times: times > growth)
 
 
 def shrinking(history: Steps, share: float = 0.2) -> list[Alarm]:
     """Raises an alarm about a layer whose filters shrank, while the network gets nowhere.
 
-    The median norm is less than `share` of that at the start.
+    The median norm of its filters, as the BatchNormalization behind the layer scales them, is less
+    than `share` of that at the start.
     """
-    return _resized("shrinking", history, share, "shrank", lambda times: times < share)
+    hint = "A penalty on the weights may be too strong."
+    return _resized("shrinking", history, share, "shrank", hint, lambda times: times < share)
 
 
 def _resized(
-    rule: str, history: Steps, bound: float, verb: str, is_beyond: Callable[[float], bool]
+    rule: str,
+    history: Steps,
+    bound: float,
+    verb: str,
+    hint: str,
+    is_beyond: Callable[[float], bool],
 ) -> list[Alarm]:
+    """Returns an alarm for each layer whose filters changed their size beyond a bound."""
     history = History.of(history)
     return [
         Alarm(
@@ -189,7 +206,7 @@ def _resized(
             threshold=bound,
             filters=(),
             message=f"The filters of {name} {verb} to {times:.3g} times their size at the start, "
-            "and training gets nowhere.",
+            f"and the network gets nowhere. {hint}",
         )
         for name, times in _growth(history)
         if is_beyond(times)
@@ -197,15 +214,16 @@ def _resized(
 
 
 def _growth(history: History) -> Iterator[tuple[str, float]]:
-    """Yields each layer's norm over that at the start, if the network gets nowhere.
+    """Yields each layer's norm relative to that at the start, if the network gets nowhere.
 
-    Behind a BatchNormalization the start is where its moving variance has settled: it begins at
-    1, whatever the layer returns.
+    With a BatchNormalization behind the layer, the start is the step at which its moving variance
+    has settled: it begins at 1, whatever the layer returns.
     """
     if not history.gets_nowhere:
         return
     momentum = history.facts.batch_norm_momentum
     for name in history[-1]:
+        # after that many updates, 5 % (e to the -3) of the first variance is left
         needed = 3 / (1 - momentum[name]) if momentum.get(name, 1.0) < 1 else 0
         settled = [each for each in history if (each.updates or 0) >= needed or not needed]
         norms = History(settled).values(name, "norm")

@@ -1,37 +1,25 @@
 """Rules about a training as a whole: it diverged, gets nowhere, stands still or memorises."""
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from keras_filterwatch.alarms import Alarm
-from keras_filterwatch.history import AT_REST, History
-from keras_filterwatch.progress import (
-    HALF_WAY,
-    NOTHING,
-    SIGNIFICANT,
-)
-from keras_filterwatch.scores import Scores
+from keras_filterwatch.history import AT_REST, History, Steps
+from keras_filterwatch.progress import HALF_WAY, NOTHING, SIGNIFICANT
 from keras_filterwatch.trends import chance_of_rise, scatter
-from keras_filterwatch.yardsticks import (
-    Yardstick,
-    guessing_loss,
-    output_of,
-    yardsticks,
-)
-
-Steps = Sequence[Scores]
+from keras_filterwatch.yardsticks import Yardstick, guessing_loss, known_yardsticks, output_of
 
 _MAY_RISE = 0.2  # chance below which validation is taken to improve still
 _NEVER_NEGATIVE = ("crossentropy", "mean_squared", "mean_absolute", "hinge", "huber", "log_cosh")
 
 
 def diverged(history: Steps) -> list[Alarm]:
-    """Raises an error about each layer with filters that are NaN or infinite, or about the loss.
+    """Raises an error about each layer with NaN or infinite filters, or else about the loss.
 
-    By the layer's weights, or by the BatchNormalization behind them.
+    A filter is judged by its weights as the BatchNormalization behind it scales them. Where all
+    filters are finite, the error is about a loss that is not.
     """
     history = History.of(history)
     last = history[-1]
@@ -42,15 +30,19 @@ def diverged(history: Steps) -> list[Alarm]:
         if filters:
             first = ", ".join(map(str, filters[:8])) + (", ..." if len(filters) > 8 else "")
             message = (
-                f"{name} diverged: {len(filters)} of {layer.shape[-1]} filters are not finite any "
-                f"more, by their weights or the BatchNormalization behind them (filters {first})."
+                f"{name} diverged: {len(filters)} of {layer.shape[-1]} filters ({first}) are NaN "
+                "or infinite, in their weights or in the BatchNormalization behind them. Stop "
+                "training: weights that are NaN never recover."
             )
             alarms.append(
                 Alarm("diverged", name, last.step, len(filters), 0, filters, message, "error")
             )
     loss = last.logs.get("loss", 0.0)
     if not math.isfinite(loss) and not alarms:
-        message = f"The loss is {loss} at epoch {last.epoch}."
+        message = (
+            f"The loss is {loss} at epoch {last.epoch}: training diverged, and to go on is of no "
+            "use."
+        )
         alarms.append(Alarm("diverged", "", last.step, loss, 0, (), message, "error"))
     return alarms
 
@@ -58,11 +50,12 @@ def diverged(history: Steps) -> list[Alarm]:
 def gets_nowhere(history: Steps) -> list[Alarm]:
     """Raises an alarm about a network that learns nothing, after time enough to learn something.
 
-    See `keras_filterwatch.progress.learning`. Other rules say what may be the reason, at once;
-    this one waits twice as long, since some networks begin to learn late.
+    The history gets nowhere (`keras_filterwatch.progress.learning`) and has logs of twice
+    `history.patience` epochs. Rules that know a probable reason wait only once as long; this one
+    waits longer, since some networks begin to learn late. Abstains where guessing is not known.
     """
     history = History.of(history)
-    known = [each for each in yardsticks(history, history.facts) if each.knows_guess]
+    known = known_yardsticks(history, history.facts)
     if not known or not history.gets_nowhere or len(history.logged) < 2 * history.patience:
         return []
     last = history.logged[-1]
@@ -71,7 +64,8 @@ def gets_nowhere(history: Steps) -> list[Alarm]:
     updates = "" if last.updates is None else f" and {last.updates} updates"
     message = (
         f"The network gets nowhere: after {last.epoch} epochs{updates} its {curve.name} is "
-        f"{value:.3g}, and {curve.guess:.3g} is what guessing gives."
+        f"{value:.3g}, and {curve.guess:.3g} is what guessing gives. At this pace it would stay "
+        "there: look at the learning rate, the loss and the labels."
     )
     return [Alarm("gets_nowhere", "", history[-1].step, value, curve.guess, (), message)]
 
@@ -79,8 +73,8 @@ def gets_nowhere(history: Steps) -> list[Alarm]:
 def stalled(history: Steps) -> list[Alarm]:
     """Raises an alarm about a network whose layers all stand still, and that learns nothing.
 
-    See `History.is_at_rest`. A network that was trained before raises no alarm, since it may be
-    tuned in small steps.
+    The history is at rest (`History.is_at_rest`) and gets nowhere. There is no alarm about a
+    network that was trained before, since it may be tuned in small steps.
     """
     history = History.of(history)
     if not history.is_at_rest or not history.gets_nowhere:
@@ -90,18 +84,20 @@ def stalled(history: Steps) -> list[Alarm]:
     message = (
         f"No layer moves: at epoch {last.epoch} the largest rotation since the start is "
         f"{rotation:.1g} (0 is not at all)"
-        + ("." if rate is None else f", at a learning rate of {rate:.3g}.")
+        + ("" if rate is None else f", at a learning rate of {rate:.3g}")
+        + ". Nothing is learnt: the rate is too low, or no gradient reaches the layers."
     )
     return [Alarm("stalled", "", last.step, rotation, AT_REST, (), message)]
 
 
 def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
-    """Raises an alarm if training is ahead of validation by `gap`, which improves no more.
+    """Raises an alarm if training is far ahead of validation, and validation improves no more.
 
-    By a metric, or a squared error whose guessing is known: the gap is above `gap`, as a share of
-    the way from guessing to perfection. Where only other losses are logged: the validation loss
-    rose above its best by so much of the way. At the ends of `history.patience` epochs, in which
-    validation did not improve. Abstains without validation.
+    Training is at least half way from guessing to perfection, and did not improve on the
+    validation data. At each of the last epochs (`history.patience`, 3 at least) training was ahead
+    by more than `gap`, a share of that way. A cross-entropy, or a loss whose guessing is not
+    known, has to be worse than its own best on the validation data by so much instead. Abstains
+    without validation data.
     """
     history = History.of(history)
     curve = history.yardstick
@@ -129,15 +125,16 @@ def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
     message = (
         f"The network memorises: by its {curve.name} it came {training[-1]:.0%} of the way from "
         f"guessing to perfection on the training data, and {max(0.0, validation[-1]):.0%} on the "
-        "validation data, where it improves no more."
+        "validation data, where it improves no more. Longer training alone would not change that."
     )
     return [Alarm("overfitting", "", history[-1].step, behind[-1], gap, (), message)]
 
 
 def _may_rise_alone(curve: Yardstick, history: History) -> bool:
-    """Returns True for a loss that validation can lose by being sure, while it guesses as well.
+    """Returns True for a loss that may be far higher on validation data without overfitting.
 
-    A cross-entropy is one. Of other losses the gap counts, if it is known where guessing lies.
+    A cross-entropy is so: a few confident mistakes raise it, while the accuracy stays as good. So
+    may be a loss whose guessing is not known.
     """
     output = output_of(curve.name, history.facts)
     is_crossentropy = output is None or "crossentropy" in output.loss or not output.loss
@@ -145,37 +142,39 @@ def _may_rise_alone(curve: Yardstick, history: History) -> bool:
 
 
 def contradiction(history: Steps) -> list[Alarm]:
-    """Raises an alarm about a loss that improves while the accuracy stays at guessing.
+    """Raises an alarm about a loss that contradicts the accuracy, or its own sign.
 
-    Or about a loss that is negative though it cannot be, if targets and outputs fit it; or that
-    runs away to minus infinity.
+    The loss improves while the accuracy stays at guessing; or it is negative although Keras's
+    formula cannot be, if targets and outputs fit it; or it runs away to minus infinity. Abstains
+    about the sign where the model has its own `train_step`.
     """
     history = History.of(history)
     last, facts = history[-1], history.facts
     names = [each.loss for each in facts.outputs if each.loss]
-    known = all(any(part in name for part in _NEVER_NEGATIVE) for name in names)
+    is_bounded = all(any(part in name for part in _NEVER_NEGATIVE) for name in names)
     loss = last.logs.get("loss", 0.0)
-    if names and known and loss < -1e-3 and not facts.has_own_train_step:
+    if names and is_bounded and loss < -1e-3 and not facts.has_own_train_step:
         message = (
             f"The loss is {loss:.3g}: {' and '.join(sorted(set(names)))} cannot be negative where "
-            "targets and outputs fit it."
+            "targets and outputs fit it. Do the targets lie where this loss needs them?"
         )
         return [Alarm("contradiction", "", last.step, loss, 0, (), message)]
     if not facts.has_own_train_step and _runs_away(history):
         message = (
-            f"The loss fell below zero ever faster, and is {loss:.3g} now: nothing bounds it. Has "
-            "it the wrong sign?"
+            f"The loss fell below zero ever faster, and is {loss:.3g} now: nothing bounds it. Does "
+            "it have the wrong sign?"
         )
         return [Alarm("contradiction", "", last.step, loss, 0, (), message)]
-    measured = yardsticks(history, facts)
-    accuracy = next((a for a in measured if a.knows_guess and not a.name.endswith("loss")), None)
+    known = known_yardsticks(history, facts)
+    accuracy = next((each for each in known if not each.name.endswith("loss")), None)
     return [] if accuracy is None else _contradicted(history, accuracy)
 
 
 def _runs_away(history: History) -> bool:
-    """Returns True if the loss is negative, far below where it began, and falls faster each time.
+    """Returns True if the loss is negative, far below where it began, and falls ever faster.
 
-    For as many epochs as the history's patience, three at least; or until it was not finite.
+    It did so at each of the last epochs (the history's patience, three at least), or was negative
+    before it became infinite or NaN.
     """
     losses = [each.logs["loss"] for each in history.logged if "loss" in each.logs]
     finite = [each for each in losses if math.isfinite(each)]
@@ -188,7 +187,10 @@ def _runs_away(history: History) -> bool:
 
 
 def _contradicted(history: History, accuracy: Yardstick) -> list[Alarm]:
-    """Raises an alarm if the loss of an accuracy's output fell, and the accuracy did not rise."""
+    """Returns an alarm if the loss fell far while the accuracy of its output stayed at guessing.
+
+    Far is below half of that of guessing, or of its first value where that is not known.
+    """
     facts, logged = history.facts, history.logged
     output = output_of(accuracy.name, facts)
     name = f"{output.name}_loss" if output and len(facts.outputs) > 1 else "loss"
@@ -203,6 +205,7 @@ def _contradicted(history: History, accuracy: Yardstick) -> list[Alarm]:
     value = logged[-1].logs.get(accuracy.name, math.nan)
     message = (
         f"Loss and {accuracy.name} contradict each other: the loss went from {losses[0]:.3g} to "
-        f"{losses[-1]:.3g}, the {accuracy.name} is {value:.3g}, as by guessing."
+        f"{losses[-1]:.3g}, the {accuracy.name} is {value:.3g}, as by guessing. Do both measure "
+        "the same labels?"
     )
     return [Alarm("contradiction", "", history[-1].step, value, accuracy.guess, (), message)]

@@ -1,4 +1,4 @@
-"""FilterWatch: the callback; it knows when a training is watched, and hands on the rest."""
+"""FilterWatch: the callback; it decides when a step is taken and leaves the rest to others."""
 
 import math
 import os
@@ -37,25 +37,27 @@ class FilterWatch(keras.callbacks.Callback):
     score, and `dead_filters`, the share of dead filters; callbacks that use them, such as
     `EarlyStopping(monitor="filter_noise", mode="min")`, stand after this one in the list.
 
-    Nothing that goes wrong while watching ends a training: it is said once, in a warning, and kept
-    in `problems`.
+    Nothing that goes wrong while watching ends a training: it causes one warning and is kept in
+    `problems`.
 
     Args:
         log_dir: a local directory; events go to `<log_dir>/filterwatch`.
         layers: the kernels to watch: None for all, a layer's name, a glob pattern, a layer, a
             function `layer -> bool`, or several of these.
-        freq: `"epoch"`, or an int: every so many batches, and at the end of each epoch.
+        freq: when to take a step: `"epoch"` for the end of each epoch, or an int for every so many
+            batches too.
         probe: inputs that show what the units do: an array, or a list or dict of arrays, as
             `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. With
-            targets too, as a pair `(x, y)` or batches of these, each layer gets its gradient, and
-            the logs of the history `probe_loss`. The first 256 are taken at once and kept.
+            targets, as a pair `(x, y)` or batches of pairs, each layer also gets a score
+            `gradient`, and the history's logs get `probe_loss`. The first 256 inputs are copied
+            when the callback is made.
         images: names of the pictures to draw (`keras_filterwatch.draw.catalogue.PICTURES`); True
             for `"filters"`, `"film_strip"` and `"templates"`, False for none. They show the first
             layer with a window larger than 1 and three deeper ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.
         metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
             that returns a number, or one per filter.
-        stop_on: names of the rules whose alarms end training; notes do not.
+        stop_on: names of the rules whose errors and warnings end training; notes do not.
         writers: objects that get each step's `Report` too: `writer.write(report)`, and
             `writer.close()` at the end of a fit.
 
@@ -64,7 +66,7 @@ class FilterWatch(keras.callbacks.Callback):
             dropped (TensorBoard has them all).
         alarms: the errors and warnings so far, oldest first. `ended` is the step at which an alarm
             was over; None while it holds.
-        notes: what is odd but harmless so far, oldest first; otherwise like `alarms`.
+        notes: the alarms about what is odd but harmless so far, oldest first, ended ones included.
         diagnosis: the most probable cause of the alarms that hold, the evidence, and what to try
             first.
         problems: what went wrong while watching, oldest first.
@@ -121,7 +123,7 @@ class FilterWatch(keras.callbacks.Callback):
         self._start()
 
     def _start(self) -> None:
-        """Prepares for a training of which nothing is known."""
+        """Makes what belongs to one training, with nothing in it yet."""
         self._notices = Notices()
         self._clock = Clock(self._batches_between)
         writers = [TensorBoard(self._directory, self._notices.warn_once), *self.writers]
@@ -134,6 +136,7 @@ class FilterWatch(keras.callbacks.Callback):
         self._copied: tuple[Record, list[Problem]] | None = None
 
     def _start_anew(self, reason: str) -> None:
+        """Forgets the training before, and tells the user why if one was watched."""
         was_watching = self._observer.last is not None
         self._recorder.close()
         self._start()
@@ -158,6 +161,7 @@ class FilterWatch(keras.callbacks.Callback):
 
     @property
     def _record(self) -> Record:
+        """The last record; that of the original until a copy has watched a training itself."""
         if self._copied and self._observer.last is None:
             return self._copied[0]
         return self._recorder.record
@@ -211,13 +215,13 @@ class FilterWatch(keras.callbacks.Callback):
 
     @property
     def async_safe(self) -> bool:
-        """True if no batch hook does anything, so that Keras need not wait for each batch."""
+        """True if the callback does nothing after a batch, so that Keras need not wait for it."""
         own = all(getattr(type(self), n) is getattr(FilterWatch, n) for n in _BATCH_HOOKS)
         return own and not self._batches_between
 
     def set_model(self, model: keras.Model) -> None:
         """Starts anew if this is another model than before."""
-        with self._notices.guard("the model could not be taken over", "Nothing is watched"):
+        with self._notices.guard("the model could not be set", "Nothing is watched"):
             if self._model is not None and model is not self._model:
                 self._start_anew("This is another model")
         super().set_model(model)
@@ -228,17 +232,17 @@ class FilterWatch(keras.callbacks.Callback):
         with self._notices.guard("the kernels could not be found", "Nothing is watched"):
             self._waits_for_weights = not backends.has_weights(self.model)
             if not self._waits_for_weights and not self._observer.watch(self.model):
-                self._start_anew("The layers are others")
+                self._start_anew("The model has other layers")
                 self._fit_begins = True
                 self._observer.watch(self.model)
             for name in arguments.unknown_rules(self.stop_on, self.rules):
                 self._notices.say(
-                    f"FilterWatch: stop_on: no rule is called {name!r}. It ends training only if "
-                    "a rule of yours raises an alarm of that name."
+                    f"FilterWatch: stop_on: no rule is called {name!r}. This name ends training "
+                    "only if a rule of your own raises an alarm with it."
                 )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes the initial state."""
+        """Takes the first step, which shows the model before training."""
         with self._guard_step():
             batches, fit_begins = self._batches_per_epoch, self._fit_begins
             is_first = self._observer.last is None
@@ -268,11 +272,11 @@ class FilterWatch(keras.callbacks.Callback):
 
     @property
     def _batches_per_epoch(self) -> int | None:
-        """Batches in an epoch, if known; a training loop of one's own may not say."""
+        """Batches in an epoch; None if unknown, as in a training loop that does not say."""
         return (self.params or {}).get("steps")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes a step, and lets the callbacks after this one know its noise and dead filters."""
+        """Takes a step, and adds `filter_noise` and `dead_filters` to the logs of the epoch."""
         scores = None
         with self._guard_step():
             self._clock.epoch_ends(epoch)
@@ -285,7 +289,7 @@ class FilterWatch(keras.callbacks.Callback):
                     logs["filter_noise"] = scores.filter_noise if scores else math.nan
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Says what is probably wrong, and closes the writers; another fit opens them again."""
+        """Prints the diagnosis if there were alarms, and closes the writers until another fit."""
         with self._notices.guard(
             "the training's end could not be processed", "The diagnosis is missing"
         ):
@@ -294,15 +298,18 @@ class FilterWatch(keras.callbacks.Callback):
             self._recorder.close()
 
     def _guard_step(self) -> AbstractContextManager[None]:
-        """Guards what a hook does about a step."""
+        """Returns a context that records a failure as the problem that a step is missing."""
         what = "a step could not be taken"
         return self._notices.guard(what, "The step is missing", step=self._clock.step)
 
     def _take_step(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
-        """Takes a step, and ends training if an alarm of it is in `stop_on`."""
+        """Takes a step, and ends training if an alarm that holds at it is in `stop_on`.
+
+        Returns the quick scores; None if nothing is watched.
+        """
         scores = self._observer.take_step(self.model, logs)
         if scores and self.stop_on and not self.model.stop_training:
-            # only here training waits for alarms
+            # reading the record makes training wait for the rules
             for name in sorted(self._recorder.record.judgement.active & set(self.stop_on)):
                 self.model.stop_training = True
                 self._notices.say(f"FilterWatch ends training: {name!r} is in stop_on.")
@@ -310,5 +317,6 @@ class FilterWatch(keras.callbacks.Callback):
 
 
 def _step_and_message(alarm: Alarm) -> str:
+    """Returns when an alarm began and ended, and its message, safe to print."""
     end = "" if alarm.ended is None else f" (ended at step {alarm.ended})"
     return f"step {alarm.step}{end}: {printable(alarm.message)}"

@@ -1,17 +1,17 @@
-"""Clock: counts epochs and batches over all fits, and knows when a snapshot is due."""
+"""Clock: counts epochs and batches over all fits, and says when a snapshot is due."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Clock:
-    """Counts from Keras's hooks.
+    """Counts epochs and batches as Keras's hooks report them.
 
     Attributes:
-        batches_between: batches between two snapshots; 0 for one at the end of each epoch.
+        batches_between: batches between two snapshots; 0 for snapshots at the ends of epochs only.
         epochs: epochs completed, over all fits.
         batches: batches completed, over all fits.
-        last_epoch: `epochs` as it will be at the end of the fit; None if it is not known.
+        last_epoch: what `epochs` will be at the end of the fit; None if it is not known.
 
     Example:
         >>> clock = Clock(batches_between=2)
@@ -34,7 +34,7 @@ class Clock:
 
     @property
     def step(self) -> int:
-        """The step of a snapshot now: epochs completed, or batches where snapshots count them."""
+        """The step of a snapshot now: `batches` if `batches_between` is above 0, else `epochs`."""
         return self.batches if self.batches_between else self.epochs
 
     @property
@@ -50,8 +50,8 @@ class Clock:
         Args:
             epoch: `fit`'s initial_epoch.
             batches_per_epoch: None if it is not known.
-            is_first: False if a fit before was watched; the counts then go on.
-            last: `fit`'s epochs, the epoch at which it ends; None if it is not known.
+            is_first: False if an earlier fit was watched; the counts then go on from there.
+            last: `fit`'s argument `epochs`, the epoch at which it ends; None if it is not known.
         """
         if is_first:
             self.epochs, self.batches = epoch, epoch * (batches_per_epoch or 0)

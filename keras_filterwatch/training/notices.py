@@ -1,4 +1,4 @@
-"""Notices: what FilterWatch says; a failure is recorded, said once, and ends no training."""
+"""Notices: messages to the user. A failure is recorded, causes one warning, ends no training."""
 
 import sys
 import warnings
@@ -15,7 +15,7 @@ class Problem:
 
     Attributes:
         what: what went wrong, as the start of a sentence.
-        consequence: what that costs.
+        consequence: what that means for the log or the scores, as a sentence without its full stop.
         reason: the error, such as `"OSError: no space left on device"`, in one short line;
             `""` without one.
         step: the step at which it happened first; None if it belongs to no step.
@@ -39,23 +39,31 @@ continues.
 
 
 class Notices:
-    """Prints messages and records problems. None of its methods raises an `Exception`."""
+    """Prints messages and records problems. None of its methods raises an `Exception`.
+
+    Example:
+        >>> notices = Notices()
+        >>> notices.say("FilterWatch watches 1 kernel.")
+        FilterWatch watches 1 kernel.
+        >>> notices.problems
+        []
+    """
 
     def __init__(self) -> None:
         self._problems: dict[str, Problem] = {}
 
     @property
     def problems(self) -> list[Problem]:
-        """The problems so far, each once, oldest first."""
+        """The problems so far, oldest first; one that happened again is there once."""
         return list(self._problems.values())
 
     @contextmanager
     def guard(
         self, what: str, consequence: str, where: str = "", step: int | None = None
     ) -> Iterator[None]:
-        """Runs a block whose failure is recorded as a problem, and goes no further.
+        """Runs a block, and records an `Exception` that it raises as a problem.
 
-        KeyboardInterrupt and SystemExit pass.
+        The program goes on after the block. KeyboardInterrupt and SystemExit are raised as usual.
 
         Args:
             what, consequence, step: as `Problem` has them.
@@ -74,14 +82,18 @@ class Notices:
         where: str = "",
         step: int | None = None,
     ) -> None:
-        """Records an error as a problem."""
+        """Records an error as a problem. The arguments are those of `guard`."""
         reason = described(error)
         self.warn_once(what, consequence, f"{where}: {reason}" if where else reason, step)
 
     def warn_once(
         self, what: str, consequence: str, reason: str = "", step: int | None = None
     ) -> None:
-        """Records a problem; the first of its kind is also a warning."""
+        """Records a problem, and warns the first time. Problems with the same `what` are one.
+
+        Args:
+            what, consequence, reason, step: as `Problem` has them.
+        """
         what = printable(what)
         known = self._problems.get(what)
         if known:
@@ -94,7 +106,7 @@ class Notices:
             warnings.warn_explicit(
                 str(problem), UserWarning, "FilterWatch", 1, module="keras_filterwatch", registry={}
             )
-        except Exception:  # a warning filter makes an error of it: the entry has to do
+        except Exception:  # a filter turns warnings into errors: it is printed instead
             self.say(str(problem))
 
     def say(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Observer: takes a snapshot of a model that trains, with what training has to wait for."""
+"""Observer: takes snapshots of a model that trains, and all else that training has to wait for."""
 
 import math
 import threading
@@ -58,10 +58,11 @@ class Observer:
         self._recorder = recorder
         self._watched: WatchedLayers | None = None
         self._probe: Probe | None = None
+        # facts are read once in each fit: those of metrics at the end of its first epoch
         self._facts_due = self._directions_due = self._has_trained = False
         self._first_epoch = 0
         self._optimizer: Any = None
-        self._updates_before = 0  # those of optimizers that the model had before
+        self._updates_before = 0  # by optimizers that the model had earlier
         self._first: Snapshot | None = None
         self._previous: Snapshot | None = None
         self._buffers: dict[str, Array] = {}
@@ -72,7 +73,7 @@ class Observer:
 
         Args:
             model: the model that trains.
-            has_trained: True if its first batch was trained on already.
+            has_trained: True if it was trained on its first batch already.
 
         Returns:
             False if other kernels are watched already: another observer is needed.
@@ -86,7 +87,7 @@ class Observer:
         return watched.variables == self._watched.variables
 
     def _announce(self, model: keras.Model) -> None:
-        """Says what is watched and drawn, what is not, and what is wrong with the choice."""
+        """Tells the user what is watched and drawn, what is not, and which choices do not fit."""
         assert self._watched is not None
         names = [kernel.name for kernel in self._watched.kernels]
         windows = [kernel.name for kernel in self._watched.kernels if kernel.has_window]
@@ -130,7 +131,7 @@ class Observer:
         self, watched: WatchedLayers, model: keras.Model, logs: Mapping[str, Any] | None
     ) -> Scores:
         step, epoch = self._clock.step, self._clock.epochs
-        self._recorder.wait()  # what it reads is overwritten below
+        self._recorder.wait()  # it may still read the arrays that this step overwrites
         self._read_facts(watched, model, epoch_ends=logs is not None)
         numbers = _numbers(logs) | self._learning_rate(model, step)
         if self.last and self.last.step == step:
@@ -165,7 +166,7 @@ class Observer:
     def _pictures_of_outputs(
         self, watched: WatchedLayers, snapshot: Snapshot, model: keras.Model
     ) -> Pictures:
-        """Draws the pictures that need the model as it is now, of layers with outputs."""
+        """Draws the pictures of layers' outputs, which need the model as it is now."""
         names = {kernel.name for kernel in watched.kernels if kernel.output_sites}
         kernels = tuple(kernel for kernel in snapshot.kernels if kernel.name in names)
         inputs = None if self._probe_data is None else self._probe_data.inputs
@@ -193,7 +194,7 @@ class Observer:
                 self._updates_before = (self.last.updates or 0) if self.last else 0
                 self._optimizer = optimizer
             updates = backends.updates(model)
-            # a model's own train_step may never use the optimizer that it was compiled with
+            # no updates after the first step: a train_step of the model's own does not use this one
             if updates is not None and (updates or self.last is None):
                 return self._updates_before + updates
         return None
@@ -214,7 +215,7 @@ class Observer:
                     self._first_epoch = self._clock.epochs
                     if self._has_trained:
                         facts = replace(facts, was_trained={})
-                else:  # what was found out before training or at the end of an epoch
+                else:  # what can only be read before training or at the end of an epoch
                     facts = replace(
                         facts,
                         was_trained=before.was_trained,
@@ -229,14 +230,13 @@ class Observer:
                 self._recorder.facts = replace(self._recorder.facts, metric_directions=directions)
 
     def _probe_results(self, watched: WatchedLayers, model: keras.Model, step: int) -> ProbeResults:
-        """Returns what the model does with the probe; nothing without a probe."""
+        """Returns what the model does with the probe; empty results without one or if it fails."""
         nothing = ProbeResults({})
         if self._probe_data is None:
             return nothing
         with self._notices.guard(
             "the probe's inputs could not be sent through the model",
-            "The scores of the units' activity are missing; give inputs as model.predict takes "
-            "them",
+            "The scores that need the probe are missing. Pass inputs as model.predict takes them",
             step=step,
         ):
             if self._probe is None:
@@ -255,7 +255,7 @@ class Observer:
 
 
 def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Returns those of the logs that are single numbers, also as arrays of one number."""
+    """Returns the entries of the logs that are single numbers, or arrays of one number."""
     numbers = {}
     for name, value in (logs or {}).items():
         try:

@@ -1,4 +1,4 @@
-"""Recorder: from the quick scores of a step to its report, in a thread beside training."""
+"""Recorder: scores, judges, draws and writes each step, in a thread beside training."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ class Record:
     """What is known of a training after its last finished step.
 
     Attributes:
-        history: the scores of each step.
+        history: the scores of each step, oldest first.
         judgement: what the rules say at the last step.
     """
 
@@ -40,8 +40,8 @@ class Recorder:
 
     Args:
         metrics: the user's own metrics, by name.
-        rules: what raises alarms.
-        writers: what takes the report of each step.
+        rules: functions `history -> alarms`.
+        writers: objects that get the report of each step.
         notices: prints messages and records problems.
 
     Attributes:
@@ -69,14 +69,14 @@ class Recorder:
     def record(self) -> Record:
         """What is known now.
 
-        The training's own thread waits until the last step is finished; every other thread gets
-        the last finished step, since a metric or rule may be waiting for that thread.
+        In the training's own thread this waits until the last step is finished. Other threads get
+        the last finished step at once, since a metric or rule may be waiting for them.
         """
         self._worker.finish()
         return self._record
 
     def wait(self) -> None:
-        """Waits until every step is finished."""
+        """Waits until every step is finished, in whichever thread."""
         self._worker.wait()
 
     def add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
@@ -86,12 +86,12 @@ class Recorder:
             quick: the quick scores of `snapshot`.
             snapshot: the kernels at this step.
             first: the kernels at the start.
-            pictures: those drawn already, which needed the model.
+            pictures: those that needed the model and are drawn already.
         """
         self._worker.submit(partial(self._add, quick, snapshot, first, pictures))
 
     def amend(self, quick: Scores) -> None:
-        """Starts processing the last step again, whose epoch and logs came late."""
+        """Starts processing the last step again, with the epoch and logs that Keras gave later."""
         self._worker.submit(partial(self._amend, quick))
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class Recorder:
                 writer.close()
 
     def pictures(self, drawings: Iterable[Drawing], step: int) -> Pictures:
-        """Draws what can be drawn."""
+        """Draws pictures; one that fails is a problem and left out."""
         pictures = {}
         for name, layer, draw in drawings:
             with self._notices.guard(
@@ -176,7 +176,7 @@ class Recorder:
                 writer.write(report)
 
     def diagnosis(self, record: Record) -> Diagnosis:
-        """Returns the most probable cause of the alarms that hold."""
+        """Returns the most probable cause of the alarms that hold. Never raises."""
         with self._notices.guard("the alarms could not be diagnosed", "There is no diagnosis"):
             return diagnose(record.history, record.judgement.holding)
         return Diagnosis(CANNOT_TELL, (), "See the alarms.")
@@ -190,10 +190,10 @@ def _name(writer: Writer) -> str:
 
 
 def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
-    """Yields what the console says about a step: which alarms began and which ended.
+    """Yields the messages to print about a step: which alarms began, and which ended.
 
-    Notes are printed only if they are about the first step, which shows the set-up. An alarm that
-    comes and goes is printed three times.
+    Notes are printed only at the first step, where they are about the set-up. An alarm that comes
+    and goes is printed three times.
     """
     now = {(alarm.rule, alarm.layer): alarm for alarm in judgement.new}
     for alarm in judgement.ended:
@@ -218,5 +218,5 @@ def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
 
 
 def _count(alarm: Alarm, judgement: Judgement) -> int:
-    """Returns how often the alarm was raised so far."""
+    """Returns how many alarms with the same rule and layer were raised so far."""
     return sum((each.rule, each.layer) == (alarm.rule, alarm.layer) for each in judgement.alarms)

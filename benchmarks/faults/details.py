@@ -1,4 +1,4 @@
-"""One record in, its training told step by step: what was logged, what was said."""
+"""Describes one recorded training by step: its logs, alarms, causes and scores."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +11,8 @@ from keras_filterwatch.scores import LayerScores
 _SCORES = ("noise", "rotation", "update", "norm", "dead_units", "saturated_units", "gradient")
 
 
-def story(results: Path, name: str, probed: bool = True) -> str:
-    """Returns what happened in a training, and what was said at each step.
+def details(results: Path, name: str, probed: bool = True) -> str:
+    """Returns the logs of a training, and the alarms, notes, causes and scores of each step.
 
     Args:
         results: the folder of the records.
@@ -32,7 +32,7 @@ def story(results: Path, name: str, probed: bool = True) -> str:
         f"{record['epochs']} epochs of {record['updates'] // record['epochs']} updates",
         f"facts: {history.facts}",
         *_logs(history),
-        *_said(history),
+        *_alarms(history),
         *_layers(history),
     ]
     return "\n".join(lines) + "\n"
@@ -46,8 +46,8 @@ def _logs(history: History) -> Iterator[str]:
         yield f"  {name:20} " + " ".join("-" if v is None else f"{v:.3g}" for v in values)
 
 
-def _said(history: History) -> Iterator[str]:
-    yield "\nwhat holds, by step"
+def _alarms(history: History) -> Iterator[str]:
+    yield "\ncause, alarms and (notes) that hold, by step"
     for step in ours.steps(history):
         cause = step.cause if step.holding else "-"
         alarms = [f"{alarm.rule} {alarm.layer}".strip() for alarm in step.holding]
