@@ -138,6 +138,11 @@ def _outputs_huge_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
     return () if by_rate else alarms.get("huge_first_loss", ())
 
 
+def _diverged_by_penalty(alarms: ByRule, history: History) -> Sequence[Alarm]:
+    """Explains a training that diverged by a penalty that is far above what is usual."""
+    return alarms.get("strong_penalty", ()) if "diverged" in alarms else ()
+
+
 def _over_regularised(alarms: ByRule, history: History) -> Sequence[Alarm]:
     """Explains strong penalties, and filters that shrank, by penalties on the weights.
 
@@ -262,6 +267,7 @@ def _weaker_penalty(history: History) -> str:
     return f"The strongest is {penalties[0]}: try a tenth." if penalties else ""
 
 
+_WEAKEN = "Weaken L1, L2 or weight decay, tenfold first."
 _LOWER_RATE = (
     "Lower the learning rate tenfold; then try LeakyReLU, He initialisation or BatchNormalization."
 )
@@ -302,6 +308,7 @@ CAUSES: tuple[Cause, ...] = (
         _raised("unscaled_inputs"),
         _NORMALISE,
     ),
+    Cause("over-regularised", _diverged_by_penalty, _WEAKEN, _weaker_penalty),
     Cause(
         "diverged",
         _raised("diverged"),
@@ -326,12 +333,7 @@ CAUSES: tuple[Cause, ...] = (
         "the inputs.",
     ),
     Cause("rate too low", _at_rest, _RAISE_RATE, _other_rate(10)),
-    Cause(
-        "over-regularised",
-        _over_regularised,
-        "Weaken L1, L2 or weight decay, tenfold first.",
-        _weaker_penalty,
-    ),
+    Cause("over-regularised", _over_regularised, _WEAKEN, _weaker_penalty),
     Cause("rate too high", _unusually_high, _LOWER_RATE, _other_rate(0.1)),
     Cause(
         "no non-linearity",

@@ -55,7 +55,9 @@ def learning(
     ways = [each.ways(logged)[-_WINDOW:] for each in known or measured]
     if not ways:
         return UNKNOWN
-    if any(way and way[-1] >= HALF_WAY for way in ways):
+    # a negative loss has no known end: the best so far is not the best that can be
+    has_end = [each.knows_guess or each.perfect >= 0 for each in known or measured]
+    if any(way and way[-1] >= HALF_WAY and ends for way, ends in zip(ways, has_end, strict=True)):
         return LEARNS
     if not was_pretrained and (known or is_at_rest):
         at_full_rate = _epochs_at_full_rate(logged)
@@ -147,7 +149,8 @@ def _is_stuck(ways: Sequence[float], facts: ModelFacts) -> bool:
     last = ways[-1]
     if not math.isfinite(last):
         return True
-    if last >= NOTHING or (last < -NOTHING and last + len(ways) * slope(ways) >= 0):
+    # of a curve that jumps, any of the last epochs may show that something is learnt
+    if max(ways[-patience(facts) :]) >= NOTHING or (last < -NOTHING and _comes_down(ways)):
         return False
     # a curve that falls from an absurd first loss to guessing has learnt nothing
     ways = [max(way, 0.0) for way in ways]
@@ -156,6 +159,11 @@ def _is_stuck(ways: Sequence[float], facts: ModelFacts) -> bool:
         return True
     epochs = (HALF_WAY - last) / max(slope(ways), 1e-12)
     return epochs > _TOO_SLOW * (facts.epochs or len(ways))
+
+
+def _comes_down(ways: Sequence[float]) -> bool:
+    """Returns True for a curve worse than guessing that still improves, and soon reaches it."""
+    return len(ways) < 2 or (ways[-1] > ways[-2] and ways[-1] + len(ways) * slope(ways) >= 0)
 
 
 def _epochs_at_full_rate(logged: Sequence[Scores]) -> int:

@@ -13,6 +13,7 @@ _ACCURACY = re.compile(r"(^|_)(acc|accuracy|top_?1(_acc|_accuracy)?)$")
 _TOP_SEVERAL = re.compile(r"top_?(k|[2-9]|\d\d)")
 _HIGHER_IS_BETTER = re.compile(r"acc|auc|f1|f_?score|dice|iou|precision|recall|r2|top_?\d")
 # entries of the logs that Keras did not measure on the training data
+_OF_NUMBERS = ("mean_", "huber", "log_cosh", "cosine", "poisson")  # parts of losses' names
 _NOT_MEASURED = {"learning_rate", "probe_loss", "filter_noise", "dead_filters"}
 
 
@@ -136,7 +137,11 @@ def guessing_accuracy(name: str, scores: Scores, facts: ModelFacts) -> float | N
         if facts.outputs or not shapes or len(shapes[-1]) != 2:
             return None
         units = shapes[-1][-1]
-    elif output.units is None or (output.axes or 2) > 2 or not _classifies(output):
+    elif (
+        output.units is None
+        or (output.axes or 2) > 2
+        or not _classifies(output, name, _targets_of(output, facts))
+    ):
         return None
     else:
         units = output.units
@@ -153,10 +158,14 @@ def guessing_accuracy(name: str, scores: Scores, facts: ModelFacts) -> float | N
     return max(1 / classes, _majority(target, classes))
 
 
-def _classifies(output: OutputFacts) -> bool:
-    """Returns True if an output is one of classes, by its loss or its last non-linearity."""
+def _classifies(output: OutputFacts, name: str, target: TargetFacts | None) -> bool:
+    """Returns True for an output of classes, by its loss, non-linearity, metric or targets."""
     loss, last = output.loss, output.trains_as or output.activation
-    return "crossentropy" in loss or "hinge" in loss or last in ("softmax", "sigmoid")
+    if "crossentropy" in loss or "hinge" in loss or last in ("softmax", "sigmoid"):
+        return True
+    is_of_keras = any(part in loss for part in _OF_NUMBERS)
+    is_one_hot = target is not None and target.is_one_hot
+    return not is_of_keras and ("categorical" in name or is_one_hot or (output.units or 0) > 2)
 
 
 def _targets_of(output: OutputFacts | None, facts: ModelFacts) -> TargetFacts | None:
@@ -201,7 +210,9 @@ def _losses(
     values = _values(logged, "loss")
     if facts.regularisers and guess > 0:
         return  # the penalty falls while nothing is learnt
-    if values and math.isfinite(values[0]):
+    if len(facts.outputs) == 1 and facts.outputs[0].loss == "cosine_similarity" and values:
+        yield Yardstick("loss", 0.0, -1.0, knows_guess=facts.outputs[0].is_mean)
+    elif values and math.isfinite(values[0]):
         is_positive = values[0] > 0 and min(values) >= 0
         perfect = 0.0 if is_positive else min(values)
         yield Yardstick("loss", values[0], perfect, knows_guess=False)

@@ -9,8 +9,15 @@ from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import AT_REST, History, Steps
 from keras_filterwatch.progress import HALF_WAY, NOTHING, SIGNIFICANT
 from keras_filterwatch.trends import chance_of_rise, scatter
-from keras_filterwatch.yardsticks import Yardstick, guessing_loss, known_yardsticks, output_of
+from keras_filterwatch.yardsticks import (
+    Yardstick,
+    guessing_loss,
+    known_yardsticks,
+    output_of,
+    yardsticks,
+)
 
+_LONG_ENOUGH = 10  # epochs of a trend
 _MAY_RISE = 0.2  # chance below which validation is taken to improve still
 _NEVER_NEGATIVE = ("crossentropy", "mean_squared", "mean_absolute", "hinge", "huber", "log_cosh")
 
@@ -97,7 +104,7 @@ def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
     validation data. At each of the last epochs (`history.patience`, 3 at least) training was ahead
     by more than `gap`, a share of that way. A cross-entropy, or a loss whose guessing is not
     known, has to be worse than its own best on the validation data by so much instead. Abstains
-    without validation data.
+    without validation data, and where BatchNormalization may be what holds validation back.
     """
     history = History.of(history)
     curve = history.yardstick
@@ -120,7 +127,7 @@ def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
         behind = [max(validation) - each if fell else 0.0 for each in validation[-epochs:]]
     else:
         behind = [t - v for t, v in zip(training[-epochs:], validation[-epochs:], strict=True)]
-    if not min(behind) > gap:
+    if not min(behind) > gap or not _is_ahead_in_inference(history, epochs, gap):
         return []
     message = (
         f"The network memorises: by its {curve.name} it came {training[-1]:.0%} of the way from "
@@ -130,15 +137,37 @@ def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
     return [Alarm("overfitting", "", history[-1].step, behind[-1], gap, (), message)]
 
 
-def _may_rise_alone(curve: Yardstick, history: History) -> bool:
-    """Returns True for a loss that may be far higher on validation data without overfitting.
+def _is_ahead_in_inference(history: History, epochs: int, gap: float) -> bool:
+    """Returns False if validation may lag because BatchNormalization does not follow in inference.
 
-    A cross-entropy is so: a few confident mistakes raise it, while the accuracy stays as good. So
-    may be a loss whose guessing is not known.
+    With a probe of training data and targets, its loss is measured in inference as validation is,
+    and has to be ahead too. Without one, statistics that average over more than an epoch lag while
+    the network changes: training has to stand still by then.
+    """
+    facts, logged = history.facts, history.logged
+    losses = [each for each in yardsticks(history, facts) if each.name == "loss"]
+    recent = [each.logs for each in logged[-epochs:]]
+    if losses and not facts.regularisers and all("probe_loss" in logs for logs in recent):
+        pairs = [(logs["probe_loss"], logs.get("val_loss", math.inf)) for logs in recent]
+        return all(losses[0].way(probe) - losses[0].way(loss) > gap for probe, loss in pairs)
+    updates = history[-1].updates
+    slowest = max(facts.batch_norm_momentum.values(), default=0.0)
+    if not updates or not 0 < slowest < 1 or history.yardstick is None:
+        return True
+    lag = len(logged) / updates / (1 - slowest)  # in epochs
+    changes = history.yardstick.ways(logged)[-math.ceil(3 * lag) :]
+    return lag < 1 or max(changes) - min(changes) < NOTHING / 2
+
+
+def _may_rise_alone(curve: Yardstick, history: History) -> bool:
+    """Returns True for a loss that can get worse on validation data while guesses stay as good.
+
+    A cross-entropy is one: being sure and wrong costs ever more. Of a squared error the gap
+    counts, if it is known where guessing lies.
     """
     output = output_of(curve.name, history.facts)
-    is_crossentropy = output is None or "crossentropy" in output.loss or not output.loss
-    return curve.name.endswith("loss") and (is_crossentropy or not curve.knows_guess)
+    is_squared = output is not None and output.loss == "mean_squared_error"
+    return curve.name.endswith("loss") and not (is_squared and curve.knows_guess)
 
 
 def contradiction(history: Steps) -> list[Alarm]:
@@ -189,7 +218,8 @@ def _runs_away(history: History) -> bool:
 def _contradicted(history: History, accuracy: Yardstick) -> list[Alarm]:
     """Returns an alarm if the loss fell far while the accuracy of its output stayed at guessing.
 
-    Far is below half of that of guessing, or of its first value where that is not known.
+    Or if one gets steadily better and the other steadily worse, by Mann and Kendall's test. Far
+    is below half of that of guessing, or of its first value where that is not known.
     """
     facts, logged = history.facts, history.logged
     output = output_of(accuracy.name, facts)
@@ -197,12 +227,24 @@ def _contradicted(history: History, accuracy: Yardstick) -> list[Alarm]:
     losses = [each.logs[name] for each in logged if name in each.logs]
     if len(losses) < max(3, history.patience):
         return []
+    ways = accuracy.ways(logged)
+    fell_by = max(ways[-_LONG_ENOUGH:]) - ways[-1]
+    got_worse = (
+        fell_by > NOTHING and chance_of_rise([-w for w in ways[-_LONG_ENOUGH:]]) < SIGNIFICANT
+    )
+    improved = chance_of_rise([-each for each in losses[-_LONG_ENOUGH:]]) < SIGNIFICANT
+    value = logged[-1].logs.get(accuracy.name, math.nan)
+    if got_worse and improved and name == "loss" and not facts.regularisers:
+        message = (
+            f"Loss and {accuracy.name} contradict each other: the loss improves steadily, and the "
+            f"{accuracy.name} gets steadily worse, {value:.3g} now. Does the loss have the wrong "
+            "sign, or do both measure other labels?"
+        )
+        return [Alarm("contradiction", "", history[-1].step, value, accuracy.guess, (), message)]
     guess = guessing_loss(output, facts) if output else 0.0
     fell = losses[-1] < min(0.0, losses[0]) or 0 <= losses[-1] < 0.5 * (guess or losses[0])
-    ways = accuracy.ways(logged)
     if not fell or max(ways[-3:]) >= NOTHING or chance_of_rise(ways) < SIGNIFICANT:
         return []
-    value = logged[-1].logs.get(accuracy.name, math.nan)
     message = (
         f"Loss and {accuracy.name} contradict each other: the loss went from {losses[0]:.3g} to "
         f"{losses[-1]:.3g}, the {accuracy.name} is {value:.3g}, as by guessing. Do both measure "
