@@ -59,7 +59,9 @@ def _preface(by_half: dict[str, list[Trained]], without: Collection[str]) -> str
     left_out = f" Left out: the families {', '.join(sorted(without))}." if without else ""
     return (
         "Programs are split into two halves: rules were developed on one; the other was written "
-        f"before, and run once at the end. {counts}.{left_out} A training is borderline if its "
+        "in secret meanwhile, and judged once at the end. The rules were then mended by what it "
+        "showed: its figures from before stand under *The unseen half, judged once*. "
+        f"{counts}.{left_out} A training is borderline if its "
         "outcome contradicts its label (`labels.py`); those count only where a table says so. "
         f"{seconds:.1f} s each on one core (median). Intervals: 95 %, Wilson. An alarm is a "
         "warning or an error, ended or not; the cause is that named at the last step at which one "
