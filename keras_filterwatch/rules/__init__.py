@@ -69,7 +69,7 @@ RULES: dict[str, tuple[Rule, str, str]] = {
     "stalled": (stalled, "warning", "the weights of all layers hardly move, and nothing is learnt"),
     "contradiction": (
         contradiction,
-        "warning",
+        "note, warning",
         "the loss improves while the accuracy stays at guessing; or the loss is negative although "
         "it cannot be; or it falls below zero ever faster",
     ),

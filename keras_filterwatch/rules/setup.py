@@ -30,7 +30,6 @@ USUAL_RATES = {
 _LARGE, _SMALL = 10.0, 0.02  # sizes of inputs, as a root mean square: usual is about 1
 _HUGE_LOSS = 5.0  # times that of guessing
 _STRONG_DROPOUT = 0.8
-_LOSSES = {"loss", "probe_loss"}
 _STRONG_PENALTY, _STRONG_DECAY = 0.1, 0.5
 _UNBOUNDED = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus")
 _OF_NUMBERS = (
@@ -58,7 +57,6 @@ def output_mismatch(history: Steps) -> list[Alarm]:
         messages = [
             *_mismatches(output, history.facts),
             *_loss_out_of_range(output, history),
-            *_negative_loss(output, history),
         ]
         alarms += [_question(history, "output_mismatch", each, name) for each in messages[:1]]
     return alarms
@@ -146,20 +144,6 @@ def _unfit_targets(output: OutputFacts, facts: ModelFacts, where: str, last: str
                 f"{between}, but {where} ends with {last}: it cannot return them all. Should it be "
                 "linear, or the targets rescaled?"
             )
-
-
-def _negative_loss(output: OutputFacts, history: History) -> Iterator[str]:
-    """Yields that a loss of one's own is negative from the start, though its output has classes."""
-    facts = history.facts
-    losses = [logs[name] for logs in (each.logs for each in history) for name in _LOSSES & {*logs}]
-    of_classes = output.activation in ("softmax", "sigmoid") and output.axes == 2
-    if len(facts.outputs) > 1 or output.trains_as or not of_classes or not losses:
-        return
-    if losses[0] < 0 and not facts.has_own_train_step:
-        yield (
-            f"The loss {output.loss} is {losses[0]:.3g} at first, and the output ends with "
-            f"{output.activation}: losses of classes are positive. Does it have the wrong sign?"
-        )
 
 
 def _loss_out_of_range(output: OutputFacts, history: History) -> Iterator[str]:

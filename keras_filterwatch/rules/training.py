@@ -17,6 +17,7 @@ from keras_filterwatch.yardsticks import (
     yardsticks,
 )
 
+_LOSSES = {"loss", "probe_loss"}
 _LONG_ENOUGH = 10  # epochs of a trend
 _MAY_RISE = 0.2  # chance below which validation is taken to improve still
 _NEVER_NEGATIVE = ("crossentropy", "mean_squared", "mean_absolute", "hinge", "huber", "log_cosh")
@@ -174,8 +175,9 @@ def contradiction(history: Steps) -> list[Alarm]:
     """Raises an alarm about a loss that contradicts the accuracy, or its own sign.
 
     The loss improves while the accuracy stays at guessing; or it is negative although Keras's
-    formula cannot be, if targets and outputs fit it; or it runs away to minus infinity. Abstains
-    about the sign where the model has its own `train_step`.
+    formula cannot be, if targets and outputs fit it; or it runs away to minus infinity; or it is
+    one's own and negative from the start, which is asked as a note while the network learns.
+    Abstains about the sign where the model has its own `train_step`.
     """
     history = History.of(history)
     last, facts = history[-1], history.facts
@@ -196,7 +198,28 @@ def contradiction(history: Steps) -> list[Alarm]:
         return [Alarm("contradiction", "", last.step, loss, 0, (), message)]
     known = known_yardsticks(history, facts)
     accuracy = next((each for each in known if not each.name.endswith("loss")), None)
-    return [] if accuracy is None else _contradicted(history, accuracy)
+    contradicted = [] if accuracy is None else _contradicted(history, accuracy)
+    return contradicted or _negative_from_the_start(history)
+
+
+def _negative_from_the_start(history: History) -> list[Alarm]:
+    """Asks about a loss of one's own that begins negative, though its output has classes.
+
+    A warning where training struggles.
+    """
+    facts, step = history.facts, history[-1].step
+    losses = [logs[name] for logs in (each.logs for each in history) for name in _LOSSES & {*logs}]
+    if len(facts.outputs) != 1 or facts.has_own_train_step or not losses or not losses[0] < 0:
+        return []
+    output = facts.outputs[0]
+    if output.trains_as or output.axes != 2 or output.activation not in ("softmax", "sigmoid"):
+        return []
+    message = (
+        f"The loss {output.loss} is {losses[0]:.3g} at first, and the output ends with "
+        f"{output.activation}: losses of classes are positive. Does it have the wrong sign?"
+    )
+    level = "warning" if history.struggles else "note"
+    return [Alarm("contradiction", "", step, losses[0], 0, (), message, level)]
 
 
 def _runs_away(history: History) -> bool:
