@@ -118,9 +118,11 @@ def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
     ]
     both = [pair for pair in both if all(map(math.isfinite, pair))]
     epochs = max(history.patience, 3)
-    if len(both) <= epochs or both[-1][0] < HALF_WAY:
+    if len(both) <= epochs:
         return []
     training, validation = zip(*both, strict=True)
+    if max(training) < HALF_WAY:
+        return []
     if chance_of_rise(validation[-2 * epochs :]) < _MAY_RISE:
         return []
     if _may_rise_alone(curve, history):
