@@ -211,6 +211,18 @@ def summary_of(watch, capsys):
     return capsys.readouterr().out
 
 
+def test_of_many_layers_with_one_alarm_three_are_printed_and_all_are_kept(tmp_path, capsys):
+    def everywhere(history):
+        for i in range(5):
+            yield fw.Alarm("everywhere", f"layer{i}", history[-1].step, 1, 0, (), f"Odd: layer{i}.")
+
+    watch = fit_with(tmp_path, everywhere, epochs=1)
+    printed = capsys.readouterr().out
+    assert [f"Odd: layer{i}." in printed for i in range(5)] == [True] * 3 + [False] * 2
+    assert "FilterWatch alarm (everywhere): the same about 2 more layers" in printed
+    assert len(watch.alarms) == 5
+
+
 def test_summary_prints_the_table_and_the_command(tmp_path, capsys):
     watch = fw.FilterWatch(tmp_path)
     assert "Nothing was watched yet." in summary_of(watch, capsys)

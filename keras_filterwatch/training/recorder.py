@@ -1,5 +1,6 @@
 """Recorder: scores, judges, draws and writes each step, in a thread beside training."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +21,7 @@ from keras_filterwatch.training.worker import Worker
 from keras_filterwatch.writers import Writer
 
 _MOST_PRINTED = 3  # times that an alarm which comes and goes is printed
+_MOST_LAYERS = 3  # alarms of one rule that are printed at a step
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +195,7 @@ def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
     """Yields the messages to print about a step: which alarms began, and which ended.
 
     Notes are printed only at the first step, where they are about the set-up. An alarm that comes
-    and goes is printed three times.
+    and goes is printed three times, and of those that one rule begins at a step the first three.
     """
     now = {(alarm.rule, alarm.layer): alarm for alarm in judgement.new}
     for alarm in judgement.ended:
@@ -203,8 +205,12 @@ def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
             rule, layer = printable(alarm.rule), printable(alarm.layer or "the whole network")
             end = f"is only a note now: {printable(again.message)}" if again else "is over."
             yield f"FilterWatch: alarm ({rule}) about {layer}, raised at step {alarm.step}, {end}"
+    by_rule: Counter[str] = Counter()
     for alarm in judgement.new:
         rule, message = printable(alarm.rule), printable(alarm.message)
+        by_rule[rule] += alarm.level != "note"
+        if by_rule[rule] > _MOST_LAYERS and alarm.level != "note":
+            continue
         if alarm.level == "note":
             if alarm.step == first_step:
                 yield f"FilterWatch note ({rule}): {message}"
@@ -214,6 +220,12 @@ def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
             yield (
                 f"FilterWatch alarm ({rule}): {message} It comes and goes: from now on it is not "
                 "printed any more, and watch.alarms has it."
+            )
+    for rule, count in by_rule.items():
+        if count > _MOST_LAYERS:
+            yield (
+                f"FilterWatch alarm ({rule}): the same about {count - _MOST_LAYERS} more layers; "
+                "watch.alarms has them."
             )
 
 
