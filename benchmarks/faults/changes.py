@@ -235,10 +235,10 @@ def set_losses(model: Model, losses: dict[Any, Any]) -> None:
 def optimizers(model: Model) -> list[Optimizer]:
     """Returns all optimizers of a model, those of a GAN included."""
     known = [getattr(model, "optimizer", None), *vars(model).values()]
-    found = [each for each in known if isinstance(each, Optimizer)]
-    if not found:
+    of_keras = [each for each in known if isinstance(each, Optimizer)]
+    if not of_keras:
         raise NotApplicableError("the model has no optimizer")
-    inner = [getattr(each, "inner_optimizer", each) for each in found]
+    inner = [getattr(each, "inner_optimizer", each) for each in of_keras]
     return list({id(each): each for each in inner}.values())
 
 

@@ -348,11 +348,11 @@ def dropout_too_strong(training: Training, random: Generator) -> None:
         keras.layers.SpatialDropout2D,
         keras.layers.SpatialDropout3D,
     )
-    found = [each for each in changes.leaves(training.model) if isinstance(each, kinds)]
-    found = [layer for layer in found if layer.rate > 0]
-    for layer in found:
+    dropouts = [each for each in changes.leaves(training.model) if isinstance(each, kinds)]
+    dropouts = [layer for layer in dropouts if layer.rate > 0]
+    for layer in dropouts:
         layer.rate = rate
-    if not found:
+    if not dropouts:
         changes.insert_before_outputs(training, lambda: keras.layers.Dropout(rate))
 
 

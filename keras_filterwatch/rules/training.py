@@ -101,11 +101,11 @@ def stalled(history: Steps) -> list[Alarm]:
 def overfitting(history: Steps, gap: float = 0.2) -> list[Alarm]:
     """Raises an alarm if training is far ahead of validation, and validation improves no more.
 
-    Training is at least half way from guessing to perfection, and did not improve on the
-    validation data. At each of the last epochs (`history.patience`, 3 at least) training was ahead
-    by more than `gap`, a share of that way. A cross-entropy, or a loss whose guessing is not
-    known, has to be worse than its own best on the validation data by so much instead. Abstains
-    without validation data, and where BatchNormalization may be what holds validation back.
+    Training came at least half way from guessing to perfection, and validation improves no more.
+    At each of the last epochs (`history.patience`, 3 at least) training was ahead by more than
+    `gap`, a share of that way. Every loss but a squared error whose guessing is known has to be
+    worse than its own best on the validation data by so much instead. Abstains without validation
+    data, and where BatchNormalization may be what holds validation back.
     """
     history = History.of(history)
     curve = history.yardstick

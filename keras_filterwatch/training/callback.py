@@ -49,8 +49,9 @@ class FilterWatch(keras.callbacks.Callback):
         probe: inputs that show what the units do: an array, or a list or dict of arrays, as
             `model.predict` takes them, a `tf.data.Dataset`, a generator or a PyDataset. With
             targets, as a pair `(x, y)` or batches of pairs, each layer also gets a score
-            `gradient`, and the history's logs get `probe_loss`. The first 256 inputs are copied
-            when the callback is made.
+            `gradient`, and the history's logs get `probe_loss`; take them from the training data,
+            since `overfitting` compares that loss with the validation data's. The first 256 inputs
+            are copied when the callback is made.
         images: names of the pictures to draw (`keras_filterwatch.draw.catalogue.PICTURES`); True
             for `"filters"`, `"film_strip"` and `"templates"`, False for none. They show the first
             layer with a window larger than 1 and three deeper ones, or all that `layers` names.
