@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 _MANY_NAMES = 12  # names listed in a message
 _LONGEST_REASON = 200  # characters of an error's message
+_LONGEST_WORD = 80  # longer names in an error's message would leave no room for what went wrong
 _COLOUR_CODES = re.compile("\x1b\\[[0-9;]*m")  # which Keras puts into its messages
 
 _MARKDOWN = str.maketrans(
@@ -66,7 +67,13 @@ def error_message(error: BaseException) -> str:
         message = "its message cannot be read"
     message = message.split("Error encountered:")[-1].split("Arguments received by")[0]
     line = printable(_COLOUR_CODES.sub("", message).strip())
+    line = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: _abbreviated(word[0]), line)
     return line if len(line) <= _LONGEST_REASON else line[:_LONGEST_REASON].rstrip() + " ..."
+
+
+def _abbreviated(word: str) -> str:
+    half = _LONGEST_WORD // 2 - 3
+    return f"{word[:half]}...{word[-half:]}"
 
 
 def listed(names: Iterable[object], most: int = _MANY_NAMES) -> str:

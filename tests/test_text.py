@@ -94,9 +94,16 @@ class UnreadableError(Exception):
         (ValueError("\x1b[1mbold\x1b[0m"), "ValueError: bold"),
         (ValueError("Preface. Error encountered:\n\nbad"), "ValueError: bad"),
         (ValueError("bad\n\nArguments received by call(): lots"), "ValueError: bad"),
-        (ValueError("x" * 1000), "ValueError: " + "x" * 200 + " ..."),
+        (ValueError("x y " * 250), "ValueError: " + "x y " * 49 + "x y ..."),
         (UnreadableError(), "UnreadableError: its message cannot be read"),
     ],
 )
 def test_an_error_is_described_in_one_short_line(error, line):
     assert text.described(error) == line
+
+
+def test_an_error_about_a_very_long_name_still_says_what_went_wrong():
+    error = ValueError(f"kernel {'a' * 500!r} has weights that are not finite")
+    message = text.error_message(error)
+    assert message.startswith("kernel 'aaa")
+    assert message.endswith("has weights that are not finite")

@@ -46,8 +46,8 @@ def components(source: Any, layer: Any = None, count: int = 28) -> Image.Image:
     samples, description = _samples(kernel)
     if not np.isfinite(samples).all():
         raise ValueError(
-            f"{kernel.name!r} has weights that are not finite: they have no components. "
-            "draw.filters shows these weights in magenta."
+            "weights that are not finite have no components, and draw.filters shows them in "
+            f"magenta; kernel {kernel.name!r} has some."
         )
     cell_format = windows.window_format(kernel.spatial, 60, min_tap_size=2)
     columns = min(_COLUMNS, cell_format.columns)
