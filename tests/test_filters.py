@@ -226,7 +226,7 @@ def test_the_colour_of_a_frame_says_what_a_filter_looks_like(written):
     frames = [tuple(map(int, image[top + 30, left + 69 * f + 4])) for f in range(4)]
     blue, orange, yellow = (0, 114, 178), (230, 159, 0), (240, 228, 66)  # Okabe & Ito (2008)
     assert frames == [blue, orange, yellow, yellow]
-    assert {"1 edge", "1 blob", "2 duplicate"} <= set(written)
+    assert {"1 edge", "1 blob", "2 duplicates"} <= set(written)
 
 
 def test_filters_are_ordered_by_a_score_and_numbered(written):

@@ -21,6 +21,7 @@ FRAME_COLOURS: dict[str, Colour] = {
     "edge": (0, 114, 178),
     "colour": (204, 121, 167),
     "checkered": (213, 94, 0),
+    "smooth": (0, 158, 115),
     "noise-like": (110, 110, 110),
 }
 

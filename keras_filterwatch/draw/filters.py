@@ -1,16 +1,17 @@
 """The picture `filters`: what the filters of a layer look like at one step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from keras_filterwatch.draw import windows
-from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note
+from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note, step_of
 from keras_filterwatch.draw.colours import FRAME_COLOURS, Colour, colour_limit
 from keras_filterwatch.draw.grid import Frame, cell_grid, split_in_rows
 from keras_filterwatch.draw.layer_argument import check_layer, window_kernel
+from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.scores import LayerScores, Scores
 from keras_filterwatch.scoring import score
@@ -19,6 +20,7 @@ MAX_FILTERS = 256  # cells of a picture in which each shows a whole filter
 MAX_ROWS = MAX_COLUMNS = 32  # filters and channels in a matrix
 
 _MIN_CHROMA = 0.5  # above it, more of a filter is colour than grey
+_PLURALS = {"duplicate": "duplicates", "blob": "blobs", "edge": "edges", "colour": "colours"}
 
 
 def filters(
@@ -28,15 +30,16 @@ def filters(
     order: str | None = None,
     step: int | None = None,
     scores: Scores | None = None,
+    window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns one labelled picture of a layer's filters, which shows itself in a notebook.
 
     One channel is drawn from blue over white, which is zero, to red; three channels in colour,
     where grey is zero; more as a matrix with a row for each filter and the strongest channels as
     columns. One scale serves the whole picture, so that weak filters look weak. A frame says what
-    a filter is: dead, a duplicate, or what its weights look like (`metrics.appearance`). A weight
-    that is not finite is magenta. Smooth filters that differ from each other are good; filters
-    that look like sand have learnt nothing yet.
+    a filter is: dead, a duplicate, or what its weights look like (`metrics.labels`); without a
+    frame it is none of these beyond chance. A weight that is not finite is magenta. Smooth filters
+    that differ from each other are good; filters that look like sand have learnt nothing yet.
 
     Args:
         source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
@@ -45,12 +48,15 @@ def filters(
         order: None for the network's own order; `"similarity"` for similar filters beside each
             other, greys before colours before dead ones; or a score that each filter has, such as
             `"noise"`, smallest first.
-        step: for the caption; a `Snapshot` has its own.
+        step: for the caption; a `Snapshot` and a `FilterWatch` have their own.
         scores: the scores of `source`, where they are known already.
+        window: the images that Dense layers read flattened, by the layers' names, such as
+            `{"dense": (28, 28, 1)}`.
 
     Raises:
-        TypeError: `layer` is no name, pattern or layer.
-        ValueError: no kernel has that name, none has a window to draw, or the order is unknown.
+        TypeError: `layer` is no name, pattern or layer, or `window` is no dict of sizes.
+        ValueError: no kernel has that name, none has a window to draw, the order is unknown, or a
+            layer cannot read an image of the size that `window` says.
 
     Example:
         >>> picture = filters({"conv": np.ones((3, 3, 1, 8))})
@@ -58,11 +64,10 @@ def filters(
         True
     """
     check_layer(filters, layer)
-    kernel = window_kernel(source, layer)
+    kernel = window_kernel(source, layer, window)
     if scores is None:
         scores = score(Snapshot(0, (kernel,)))
-    if step is None and isinstance(source, Snapshot):
-        step = source.step
+    step = step_of(source) if step is None else step
     layer_scores = scores[kernel.name]
     filter_order = _filter_order(kernel, layer_scores, order)
     caption = _caption(kernel, layer_scores, step)
@@ -191,10 +196,12 @@ def _descriptions(layer_scores: LayerScores) -> list[str]:
 
 
 def _legend(descriptions: Sequence[str]) -> list[tuple[str, Colour]]:
+    """Returns such as "3 edges" and "1 smooth", with their colours; nothing if none has a frame."""
+    counts = {name: descriptions.count(name) for name in FRAME_COLOURS}
     return [
-        (f"{descriptions.count(name)} {name}", colour)
-        for name, colour in FRAME_COLOURS.items()
-        if name in descriptions
+        (f"{count} {_PLURALS.get(name, name) if count > 1 else name}", FRAME_COLOURS[name])
+        for name, count in counts.items()
+        if count
     ]
 
 

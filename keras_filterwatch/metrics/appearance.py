@@ -1,25 +1,20 @@
 """What does it look like? Edges, blobs, colours, checkerboards: a label for each 2-D filter."""
 
 import math
-from functools import cache
 
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.metrics import noise
 from keras_filterwatch.metrics.blocks import Floats, blocks, filter_products
-from keras_filterwatch.metrics.dead import dead_filters
 from keras_filterwatch.metrics.facts import KernelFacts, Measurement, Measurements
+from keras_filterwatch.metrics.labels import filter_labels
 
 DESCRIPTIONS = {
     "coherence": "How much the filters have one direction: 0 none, 1 one.",
     "chroma": "Share of the filters' energy that is colour: 2/3 is noise, 0 grey.",
     "orientation": "Per filter: the direction in which its weights change, in radians.",
-    "labels": "Per filter: dead, blob, edge, colour, checkered, noise-like or unclassified.",
+    "labels": "Per filter: what it looks like, such as edge, blob, colour, smooth or dead.",
 }
-_BLOB = 0.5  # dc above which a filter is flat
-_RANDOM_WEIGHTS = 2**18  # weights of the random filters that a quantile is computed from
-_RANDOM_SIDE, _RANDOM_CHANNELS = 9, 8  # most taps along an axis, and channels, that they have
 
 
 @np.errstate(all="ignore")
@@ -27,29 +22,17 @@ def measure(facts: KernelFacts) -> Measurements:
     """Measures all of this file for a window `(height, width)`; nothing for any other window.
 
     Of the layer these are the means over its filters of `coherence` and, for three channels,
-    `chroma`; of each filter, `(filters,)`, also its `orientation` and its label. A label is the
-    first that fits of dead, blob, edge, colour and checkered. A filter that none fits is
-    noise-like, or unclassified where the window is below 5x5, too small to tell.
+    `chroma`; of each filter, `(filters,)`, also its `orientation` and its label
+    (`labels.filter_labels`).
     """
     array, spatial = facts.finite_weights, facts.kernel.spatial
     if len(spatial) != 2 or min(spatial) < 2 or 0 in array.shape:
         return {}
     coherence, orientation = edges(array)
-    bound = bounds(*spatial, facts.kernel.channels)
-    dc, geary_c = (scores[facts.finite] for scores in _flatness_and_c(facts))
     filters = {"coherence": coherence}
-    fits = {
-        "dead": dead_filters(facts.norms)[facts.finite],
-        "blob": dc > _BLOB,
-        "edge": coherence > bound["coherence"],
-        "colour": np.zeros(len(dc), bool),
-        "checkered": geary_c > bound["geary_c"],
-    }
     if facts.kernel.channels == 3:
         filters["chroma"] = chroma(array)
-        fits["colour"] = filters["chroma"] > bound["chroma"]
-    rest = "noise-like" if min(spatial) >= 5 else "unclassified"
-    labels = np.select(list(fits.values()), list(fits), rest)
+    labels = filter_labels(facts, coherence, filters.get("chroma"))
     measurements = {
         name: Measurement(_mean(values), facts.for_all_filters(values))
         for name, values in filters.items()
@@ -110,40 +93,6 @@ def chroma(array: Array) -> Floats:
         sums[:, columns] = 3 * filter_products(grey, grey), filter_products(block, block)
     grey, energy = sums
     return np.asarray(1 - grey / np.where(energy > 0, energy, np.nan))
-
-
-@cache
-def bounds(height: int, width: int, channels: int) -> dict[str, float]:
-    """Returns what 99 % of random filters of this size stay below; of `geary_c` 95 % do.
-
-    Coherence and chroma come from random filters with a fixed seed (95 % stay below a coherence of
-    .655, .371, .258 and .160 in windows of 3, 5, 7 and 11 taps and three channels), C from its
-    variance.
-
-    Example:
-        >>> round(bounds(3, 3, 4)["geary_c"], 4)  # 1 + 1.645 * sqrt(1/18 / 4)
-        1.1939
-    """
-    size = (min(height, _RANDOM_SIDE), min(width, _RANDOM_SIDE), min(channels, _RANDOM_CHANNELS))
-    random = np.random.default_rng(0)
-    filters = random.standard_normal((*size, _RANDOM_WEIGHTS // math.prod(size)))
-    # in larger kernels, coherence falls with the square root of the number of gradients
-    larger = (height - 1) * (width - 1) * channels / ((size[0] - 1) * (size[1] - 1) * size[2])
-    taps = height * width
-    # of random numbers, grey and colour have n and 2n degrees of freedom
-    return {
-        "coherence": float(np.quantile(edges(filters)[0], 0.99)) / math.sqrt(larger),
-        "chroma": float(np.quantile(random.beta(taps, taps / 2, 10_000), 0.99)),
-        "geary_c": 1 + 1.645 * math.sqrt(noise.variance_of_c((height, width)) / channels),
-    }
-
-
-def _flatness_and_c(facts: KernelFacts) -> tuple[Array, Array]:
-    """Returns `dc` and `geary_c` of each filter, `(filters,)`."""
-    if {"dc", "geary_c"} <= facts.known.keys():
-        return facts.known["dc"], facts.known["geary_c"]
-    measured = noise.measure_roughness(facts)
-    return np.asarray(measured["dc"].filters), np.asarray(measured["geary_c"].filters)
 
 
 def _mean(values: Floats) -> float:

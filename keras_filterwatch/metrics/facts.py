@@ -82,9 +82,13 @@ class KernelFacts:
         """
         if "norm" in self.known:
             return self.known["norm"]
+        return scaled_norms(self.weight_norms, self.kernel.gain)
+
+    @cached_property
+    def weight_norms(self) -> Floats:
+        """Norms of the filters, `(filters,)`, without any BatchNormalization."""
         stored = self.weights is self.kernel.array
-        norms = self._stored_norms if stored else euclidean_norms(self.weights)
-        return scaled_norms(norms, self.kernel.gain)
+        return self._stored_norms if stored else euclidean_norms(self.weights)
 
     @cached_property
     def finite(self) -> Array:

@@ -8,6 +8,7 @@ number keeps its expectation under noise.
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,13 @@ NEAR, FAR = 3, 5  # standard errors: a score nearer than NEAR may be noise, beyo
 _EFFECT = {"noise": 0.1, "dc": 0.5, "anisotropy": 0.05}  # that matters; dc relative to its 1/n
 _DETECTABLE = 1 / 8  # "untrained" needs so many slices that a noise score so far from 1 is evident
 _SMALLEST_SQUARE = 1e-140  # smaller sums of squares lose digits when they are squared again
+
+
+class Difference(NamedTuple):
+    """How far a score is from that of noise, or scores of filters are, and its standard error."""
+
+    size: Any
+    error: Any
 
 
 def measure_roughness(facts: KernelFacts) -> Measurements:
@@ -120,30 +128,64 @@ def verdict(scores: Mapping[str, float], shape: tuple[int, ...]) -> str:
         'structured'
     """
     *spatial, channels, filters = shape
-    n, slices = math.prod(spatial), channels * filters
     if "noise" not in scores:
         # here a filter is one slice, and filters of a few inputs share something by chance
         bound = max(2 * _EFFECT["anisotropy"], FAR * 2 / max((filters - 1) * channels, 1))
         return "structured" if scores.get("anisotropy", 0) > bound else "undetermined"
-    effective = scores["slices"]
-    rows = max(effective - 1, 1)
-    error = {
-        "noise": noise_error(tuple(spatial), effective),
-        "dc": math.sqrt(2 * (n - 1) / (n + 2) / effective),
-        "anisotropy": 2 / (rows * min(n, MOST_TAPS)),
-    }
-    difference = {
-        "noise": abs(scores["noise"] - 1),
-        "dc": abs(n * scores.get("dc", 1 / n) - 1),
-        # slices of unequal size count as fewer: noise then has an anisotropy of about 1 / rows
-        "anisotropy": scores.get("anisotropy", 0.0) - (1 / rows - 1 / max(slices - 1, 1)),
-    }
-    if any(difference[name] > max(_EFFECT[name], FAR * error[name]) for name in error):
+    differences = differences_from_noise(scores, shape)
+    if structured_in(differences):
         return "structured"
-    enough_slices = NEAR * error["noise"] < _DETECTABLE
-    if enough_slices and all(difference[name] < NEAR * error[name] for name in error):
+    enough_slices = scores["slices"] > slices_needed(tuple(spatial))
+    if enough_slices and all(d.size < NEAR * d.error for d in differences.values()):
         return "untrained"
     return "undetermined"
+
+
+def differences_from_noise(
+    scores: Mapping[str, Any], shape: tuple[int, ...]
+) -> dict[str, Difference]:
+    """Returns how much `noise`, `dc` and `anisotropy` differ from those of noise.
+
+    Args:
+        scores: of a layer, as `verdict` takes them, or of each of its filters, `(filters,)`.
+        shape: of the kernel; of a filter, `(*spatial, channels, 1)`.
+
+    Example:
+        >>> scores = {"noise": 0.4, "slices": 32, "dc": 0.04, "anisotropy": 0.0}
+        >>> size, error = differences_from_noise(scores, (3, 3, 1, 32))["noise"]
+        >>> round(size, 4), round(float(error), 4)  # sqrt(1/18 / 32) / (1 - 1/3)
+        (0.6, 0.0625)
+    """
+    *spatial, channels, filters = shape
+    n, effective = math.prod(spatial), scores["slices"]
+    rows = np.maximum(effective - 1, 1)
+    # slices of unequal size count as fewer: noise then has an anisotropy of about 1 / rows
+    of_noise = 1 / rows - 1 / max(channels * filters - 1, 1)
+    return {
+        "noise": Difference(
+            abs(scores["noise"] - 1), noise_error(tuple(spatial), 1) / np.sqrt(effective)
+        ),
+        "dc": Difference(
+            abs(n * scores.get("dc", 1 / n) - 1), np.sqrt(2 * (n - 1) / (n + 2) / effective)
+        ),
+        "anisotropy": Difference(
+            scores.get("anisotropy", 0.0) - of_noise, 2 / (rows * min(n, MOST_TAPS))
+        ),
+    }
+
+
+def structured_in(differences: Mapping[str, Difference]) -> list[str]:
+    """Returns the scores in which a layer differs from noise, enough to matter and beyond doubt.
+
+    Example:
+        >>> structured_in({"noise": Difference(0.6, 0.06), "dc": Difference(0.6, 0.3)})
+        ['noise']
+    """
+    return [
+        name
+        for name, (size, error) in differences.items()
+        if size > max(_EFFECT[name], FAR * error)
+    ]
 
 
 def noise_error(spatial: tuple[int, ...], slices: float) -> float:
@@ -154,6 +196,18 @@ def noise_error(spatial: tuple[int, ...], slices: float) -> float:
         0.041667
     """
     return math.sqrt(variance_of_c(spatial) / slices) / (1 - smoothest_c(spatial))
+
+
+def slices_needed(spatial: tuple[int, ...]) -> float:
+    """Returns how many effective slices it takes to call a layer untrained.
+
+    With so many, a noise score 1/8 below that of noise is three standard errors away from it.
+
+    Example:
+        >>> round(slices_needed((3, 3)), 6)  # (3 * 8)^2 * (1/18) / (1 - 1/3)^2
+        72.0
+    """
+    return (NEAR * noise_error(spatial, 1) / _DETECTABLE) ** 2
 
 
 @cache
