@@ -1,51 +1,113 @@
-"""What users pass, a model, a saved file, arrays or a snapshot, as a Snapshot."""
+"""What users pass (a model, a saved file, arrays, a callback or a snapshot) as a Snapshot."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
+from keras_filterwatch.image_windows import Window, with_windows
+from keras_filterwatch.keras_backend import explains_missing_backend
+from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.sources.arrays import has_channels_first, snapshot_of_arrays
+from keras_filterwatch.sources.frameworks import check_is_keras_3, is_keras_layer, is_torch_module
+from keras_filterwatch.sources.torch_modules import snapshot_of_module
 
-from keras_filterwatch.kernels import Kernel, Snapshot
 
-
-def snapshot_of(source: Any, layers: Any = None) -> Snapshot:
+def snapshot_of(
+    source: Any,
+    layers: Any = None,
+    *,
+    layout: str | Mapping[str, str] | None = None,
+    window: Mapping[str, Window] | None = None,
+) -> Snapshot:
     """Returns the kernels of a source.
 
     Args:
-        source: a Keras model, the path of one saved as `.keras` or `.h5`, a `Snapshot`, or a dict
-            `{name: array}` of kernels with axes `(*spatial, channels, filters)`.
-        layers: of a model, the layers to take; None for all. Other sources ignore it.
+        source: a Keras model, the path of one saved as `.keras` or `.h5`, a `Snapshot`, a
+            `FilterWatch` (its last step), a `torch.nn.Module`, or a dict of arrays by their names:
+            kernels, the state dict of PyTorch, or the nested parameters of Flax.
+        layers: of a Keras model, the layers to take; None for all. Other sources ignore it.
+        layout: of a dict, the order of the arrays' axes, such as `"OIHW"`, or a dict of the names
+            of arrays, or patterns of them, with the layout of each. `O` is the axis of the
+            filters, `I` that of the channels that each reads. `"OIHW"` also says that dense arrays
+            are `"OI"`. None for the order of the framework: `"OIHW"` for tensors of PyTorch,
+            Keras's own `"HWIO"` for all others.
+        window: a dict of the names of Dense layers, or patterns of them, with the
+            `(height, width, channels)` of the image that each reads flattened; as
+            `(channels, height, width)` in PyTorch.
 
     Raises:
         TypeError: the source is none of these.
-        ValueError: the path is that of no saved model, the model has no weights yet, or an array
-            is no kernel.
+        ValueError: the path is that of no saved model, the model has no weights yet, no array is
+            a kernel, or the axes of one are in another order than `layout` says.
+        ImportError: a Keras model is to be loaded, and Keras has no backend.
 
     Example:
-        >>> snapshot_of({"conv": np.ones((3, 3, 1, 4))}).kernels[0].name
-        'conv'
+        >>> import numpy as np
+        >>> arrays = {"conv.weight": np.ones((16, 3, 5, 5)), "conv.bias": np.ones(16)}
+        >>> snapshot = snapshot_of(arrays, layout="OIHW")
+        >>> [(kernel.name, kernel.array.shape) for kernel in snapshot.kernels]
+        [('conv.weight', (5, 5, 3, 16))]
     """
-    if isinstance(source, Snapshot):
-        return source
     if isinstance(source, Mapping):
-        kernels = [Kernel(str(name), "", np.asarray(array)) for name, array in source.items()]
-        return Snapshot(0, tuple(kernels))
+        snapshot = snapshot_of_arrays(source, layout)
+        return _with_windows(snapshot, window, has_channels_first(source, layout))
+    if layout is not None:
+        raise ValueError(
+            "layout: only a dict of arrays takes one; how the axes of "
+            f"{type(source).__name__} are ordered is known."
+        )
+    check_is_keras_3(source)
+    if is_torch_module(source):
+        return _with_windows(snapshot_of_module(source), window, channels_first=True)
+    if isinstance(source, str | os.PathLike) or is_keras_layer(source):
+        return _snapshot_of_model(source, layers, window)
+    of_watch = None if isinstance(source, Snapshot) else getattr(source, "snapshot", None)
+    snapshot = source if of_watch is None else of_watch
+    if not isinstance(snapshot, Snapshot):
+        raise TypeError(
+            "a Keras model, the path of a saved one, a Snapshot, a FilterWatch, a torch.nn.Module "
+            f"or a dict {{name: array}} is needed; got {type(source).__name__}."
+        )
+    return _with_windows(snapshot, window)
+
+
+def _snapshot_of_model(source: Any, layers: Any, window: Mapping[str, Window] | None) -> Snapshot:
+    """Returns the kernels of a Keras model, or of a file that holds one."""
     if isinstance(source, str | os.PathLike) and not _may_be_saved_model(os.fspath(source)):
         raise ValueError(
             f"source: {os.fspath(source)!r} is no saved model (.keras or .h5). The model comes "
             "first, the layer second, such as filters(model, 'conv2d')."
         )
-    from keras_filterwatch.model import find  # needs Keras, so only those who pass a model wait
+    with explains_missing_backend():
+        from keras_filterwatch.model import find  # so only those who pass a model wait for Keras
+    model = source if is_keras_layer(source) else find.load(source)
+    return find.snapshot(model, layers=layers, window=window)
 
-    if isinstance(source, str | os.PathLike):
-        source = find.load(source)
-    if not find.is_model(source):
-        raise TypeError(
-            "a Keras model, the path of a saved one, a Snapshot or a dict {name: array} is needed; "
-            f"got {type(source).__name__}."
-        )
-    return find.snapshot(source, layers=layers)
+
+def _with_windows(
+    snapshot: Snapshot, window: Mapping[str, Window] | None, channels_first: bool = False
+) -> Snapshot:
+    """Returns a snapshot in which dense kernels have the axes of the images that they read.
+
+    Args:
+        snapshot: the kernels.
+        window: as `snapshot_of` takes it.
+        channels_first: whether the images were flattened as `(channels, height, width)`.
+    """
+    if window is None:
+        return snapshot
+    with_images = with_windows(snapshot, window)
+    if not channels_first:
+        return with_images
+    kernels = []
+    for flat, kernel in zip(snapshot.kernels, with_images.kernels, strict=True):
+        if kernel.array.ndim == 4 and flat.array.ndim == 2:
+            height, width, channels, filters = kernel.array.shape
+            array = flat.array.reshape(channels, height, width, filters).transpose(1, 2, 0, 3)
+            kernel = replace(kernel, array=array)
+        kernels.append(kernel)
+    return replace(with_images, kernels=tuple(kernels))
 
 
 def _may_be_saved_model(path: str) -> bool:
