@@ -33,6 +33,8 @@ class Kernel:
         kind: how the layer uses the kernel, one of `KINDS`: `"conv"`, `"depthwise"`,
             `"transposed"`, `"dense"` (also EinsumDense and attention), `"custom"` (a layer class
             that Keras does not ship) or `"unknown"` (an array without a layer).
+        image_is_guess: True if the spatial axes of a dense kernel come from a guess that nothing
+            confirms.
 
     Raises:
         ValueError: fewer than two axes, a dtype that holds no real numbers, an unknown kind, or
@@ -52,6 +54,7 @@ class Kernel:
     trainable: bool = True
     constrained_share: Array | None = None
     kind: str = "unknown"
+    image_is_guess: bool = False
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

@@ -89,7 +89,7 @@ class TargetFacts:
 class ModelFacts:
     """What is certain about a model and how it was compiled; what is unknown is empty or None.
 
-    Names of kernels are those of `Scores`; names of layers are those that Keras shows.
+    Names of kernels and layers are those of `Scores`; names of outputs are those that Keras logs.
 
     Attributes:
         backend: `"tensorflow"`, `"jax"` or `"torch"`.
@@ -113,6 +113,7 @@ class ModelFacts:
         was_trained: kernel name -> True if its bias, or the BatchNormalization behind it, was no
             longer at its initial values as watching began, False if it was; kernels that have
             neither are absent.
+        guessed_images: names of the kernels of which it is a guess that they read an image.
         has_shortcuts: whether branches are added or concatenated; False if unknown.
         is_linear: whether no non-linearity stands between inputs and outputs, apart from that of
             the outputs; False if unknown.
@@ -144,6 +145,7 @@ class ModelFacts:
     activations: Mapping[str, str] = field(default_factory=dict)
     initialisers: Mapping[str, str] = field(default_factory=dict)
     was_trained: Mapping[str, bool] = field(default_factory=dict)
+    guessed_images: tuple[str, ...] = ()
     has_shortcuts: bool = False
     is_linear: bool = False
     has_own_train_step: bool = False

@@ -25,6 +25,12 @@ def test_a_linear_networks_template_is_its_response_to_single_pixels():
     np.testing.assert_allclose(paths, response, atol=1e-5)
 
 
+def test_paths_begin_where_a_window_says_that_an_image_is_read():
+    first, second = noise(4, 5, 1, 6), noise(6, 3)
+    flat = fw.draw.class_paths({"a": first.reshape(20, 6), "b": second}, window={"a": (4, 5)})
+    np.testing.assert_array_equal(flat, fw.draw.class_paths({"a": first, "b": second}))
+
+
 def test_a_single_kernel_is_its_own_template():
     kernel = noise(2, 2, 1, 3)
     assert (fw.draw.path_templates([kernel]) == kernel).all()

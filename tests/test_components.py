@@ -52,7 +52,7 @@ def test_a_picture_of_very_many_components_stays_bounded(written):
 
 
 def test_weights_that_are_not_finite_have_no_components():
-    with pytest.raises(ValueError, match="weights that are not finite.*'c'"):
+    with pytest.raises(ValueError, match=r"weights that are not finite.*'c'"):
         fw.draw.components({"c": np.full((3, 3, 1, 4), np.nan)})
 
 

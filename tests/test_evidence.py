@@ -118,13 +118,26 @@ def test_a_pixel_that_is_not_finite_is_magenta():
     assert colours(first, (2, 2))[0][0] == colours(evidence, (2, 2))[0][0] == MAGENTA
 
 
-@pytest.mark.parametrize("shape", [(5, 4), (2, 20), (1, 5, 4), (1, 4, 5, 3), (0, 4, 5), ()])
+@pytest.mark.parametrize("shape", [(5, 4), (2, 21), (1, 5, 4), (1, 4, 5, 3), (0, 4, 5), ()])
 def test_inputs_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"inputs of shape .* 'a' reads \(n, 4, 5, 1\)"):
         fw.draw.evidence({"a": noise(4, 5, 1, 2)}, inputs=np.ones(shape), units=0)
 
 
-@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1)])
+def test_flattened_inputs_are_read_as_images():
+    images, kernel = noise(3, 4, 5, 1), noise(4, 5, 1, 2)
+    expected = fw.draw.evidence({"a": kernel}, inputs=images, units=[0, 1])
+    flat = images.reshape(3, 20)
+    np.testing.assert_array_equal(
+        fw.draw.evidence({"a": kernel}, inputs=flat, units=[0, 1]), expected
+    )
+    picture = fw.draw.evidence(
+        {"a": kernel.reshape(20, 2)}, inputs=flat, units=[0, 1], window={"a": (4, 5)}
+    )
+    np.testing.assert_array_equal(picture, expected)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (20,)])
 def test_the_message_about_one_image_alone_says_how_to_pass_it(shape):
     with pytest.raises(ValueError, match=r"of one image pass image\[None\]"):
         fw.draw.evidence({"a": noise(4, 5, 1, 2)}, inputs=np.ones(shape), units=0)

@@ -200,7 +200,7 @@ def test_a_model_that_cannot_be_traced_is_watched_with_a_note():
         watched = find(stubborn())
     assert [kernel.name for kernel in watched.kernels] == ["conv"]
     (note,) = watched.notes
-    assert "the data could not be traced through the layers of 'stubborn'" in str(note)
+    assert "the data could not be traced through the layers of 'stubborn" in str(note)
     assert "(RuntimeError: not now)" in str(note)
     assert watched.problems == ()
 

@@ -151,8 +151,21 @@ def test_a_unit_that_is_no_whole_number_is_refused():
 
 def test_the_message_about_a_layer_without_image_axes_has_the_remedy():
     arrays = {"hidden": noise(2, 2, 1, 3), "last": noise(3, 2)}
-    with pytest.raises(ValueError, match=r"among \['last \(3, 2\)'\] .*Flatten\(\), or reshape"):
+    remedy = r"among \['last \(3, 2\)'\] .*Flatten\(\), or say .* window=\{'last': \(height"
+    with pytest.raises(ValueError, match=remedy):
         fw.draw.templates(arrays, "last")
+
+
+def test_a_window_gives_flat_kernels_the_axes_of_the_image():
+    # numpy: an array flattened in C order is reshaped to what it was
+    image = noise(4, 5, 3, 6)
+    flat = fw.draw.templates({"hidden": image.reshape(60, 6)}, window={"hidden": (4, 5, 3)})
+    np.testing.assert_array_equal(flat, fw.draw.templates({"hidden": image}))
+
+
+def test_a_window_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="'hidden' reads 60 numbers, and an image of 4x4x3 has 48"):
+        fw.draw.templates({"hidden": noise(60, 6)}, window={"hidden": (4, 4, 3)})
 
 
 def test_the_message_about_a_convolution_names_the_right_picture():

@@ -13,10 +13,10 @@ from keras_filterwatch.model.find import find, snapshot
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
 def test_low_precision_is_scored_like_full_precision(dtype):
-    layer = layers.Conv2D(16, 3, dtype=dtype)
+    layer = layers.Conv2D(16, 3, dtype=dtype, name="conv")
     model = sequential(layer, shape=(8, 8, 8))
     array = to_numpy(layer.kernel).astype("float32")
-    scores = fw.score(model)[layer.name]
+    scores = fw.score(model)["conv"]
     assert scores["noise"] == pytest.approx(fw.score({"c": array})["c"]["noise"], abs=1e-6)
 
 
@@ -54,10 +54,16 @@ def test_a_kernel_has_the_share_of_weights_that_its_constraint_keeps_from_growin
                 1,
                 depthwise_constraint=keras.constraints.MaxNorm(1.0),
                 pointwise_constraint=keras.constraints.MaxNorm(1.0),
+                name="layer",
             ),
             ["/depthwise_kernel", "/pointwise_kernel"],
         ),
-        (layers.DepthwiseConv2D(1, depthwise_constraint=keras.constraints.MaxNorm(1.0)), [""]),
+        (
+            layers.DepthwiseConv2D(
+                1, depthwise_constraint=keras.constraints.MaxNorm(1.0), name="layer"
+            ),
+            [""],
+        ),
     ],
     ids=["separable", "depthwise"],
 )

@@ -1,6 +1,6 @@
 """The picture `class_paths`: what a network of Dense layers looks for in each class."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from keras_filterwatch.draw.tiles import (
     tile_grid,
     tiles_in_rows,
 )
+from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Kernel
 from keras_filterwatch.metrics.dead import filter_norms
 
@@ -36,6 +37,7 @@ def class_paths(
     k: int = 5,
     *,
     labels: Sequence[str] | None = None,
+    window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns what a network of Dense layers looks for in each class, and the units behind it.
 
@@ -57,10 +59,14 @@ def class_paths(
         classes: those to draw, in this order; all, or as many as fit, if None.
         k: units beside each template; 0 for the templates alone, as for a single layer.
         labels: a name for each class of the network.
+        window: the images that Dense layers read flattened, by the layers' names, such as
+            `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
     Raises:
-        TypeError: `layer` is no name, pattern or layer, or `classes` are no whole numbers.
-        ValueError: the kernels form no chain, there is no such class, or not a label for each.
+        TypeError: `layer` is no name, pattern or layer, `classes` are no whole numbers, or
+            `window` is no dict of sizes.
+        ValueError: the kernels form no chain, there is no such class, or not a label for each; or
+            a layer cannot read an image of the size that `window` says.
 
     Example:
         >>> kernels = {"hidden": np.ones((4, 4, 1, 8)), "head": np.ones((8, 2))}
@@ -68,7 +74,7 @@ def class_paths(
         True
     """
     check_layer(class_paths, layer)
-    chain = dense_chain(source, layer)
+    chain = dense_chain(source, layer, window)
     first = chain[0]
     names = _class_names(chain[-1].filters, labels)
     numbers = check_numbers("classes", classes, len(names))
@@ -91,7 +97,8 @@ def class_paths(
         limits = [("path", limit, tile_format.is_coloured)]
         grid = tile_grid(tiles_in_rows(tiles, tile_format))
     notes = [
-        "path: product of all weight matrices",
+        "path: product of all weight matrices"
+        + ("" if tile_format.is_coloured else ", red for the class, blue against it"),
         "unit: its weight on the path, over its incoming weights" if k else "",
         cut_note(len(drawn_classes), len(numbers), "classes"),
         *tile_format.notes,

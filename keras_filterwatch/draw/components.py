@@ -1,5 +1,6 @@
 """The picture `components`: the principal components of a layer's filters."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,20 @@ from keras_filterwatch.draw import windows
 from keras_filterwatch.draw.caption import add_caption, cut_note
 from keras_filterwatch.draw.grid import cell_grid, split_in_rows
 from keras_filterwatch.draw.layer_argument import check_layer, window_kernel
+from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel
 
 _COLUMNS = 7  # 28 components fill four rows
 _MAX_WINDOWS = 2**16  # windows of a large kernel that are compared
 
 
-def components(source: Any, layer: Any = None, count: int = 28) -> Image.Image:
+def components(
+    source: Any,
+    layer: Any = None,
+    count: int = 28,
+    *,
+    window: Mapping[str, Window] | None = None,
+) -> Image.Image:
     """Returns the first principal components of a layer's filters, with their shares of variance.
 
     Filters of one or three channels are compared whole, as in the picture of the patch embedding
@@ -28,11 +36,13 @@ def components(source: Any, layer: Any = None, count: int = 28) -> Image.Image:
         layer: the kernel's name, or, of a model, the layer or a pattern. If None, or if several
             kernels match, the first with a window larger than 1 is drawn.
         count: how many components are drawn at most.
+        window: the images that Dense layers read flattened, by the layers' names, such as
+            `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
     Raises:
-        TypeError: `layer` is no name, pattern or layer.
+        TypeError: `layer` is no name, pattern or layer, or `window` is no dict of sizes.
         ValueError: no kernel has that name, none has a window, weights are not finite, or `count`
-            is below 1.
+            is below 1; or a layer cannot read an image of the size that `window` says.
 
     Example:
         >>> picture = components({"conv": np.eye(9).reshape(3, 3, 1, 9)}, count=3)
@@ -42,7 +52,7 @@ def components(source: Any, layer: Any = None, count: int = 28) -> Image.Image:
     check_layer(components, layer)
     if count < 1:
         raise ValueError(f"count: one component or more is needed; got {count}.")
-    kernel = window_kernel(source, layer)
+    kernel = window_kernel(source, layer, window)
     samples, description = _samples(kernel)
     if not np.isfinite(samples).all():
         raise ValueError(

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_filterwatch.draw.layer_argument import named_kernels
+from keras_filterwatch.draw.caption import step_of
+from keras_filterwatch.draw.layer_argument import example_of, named_kernels
 from keras_filterwatch.draw.tiles import TileFormat, tile_format
-from keras_filterwatch.kernels import Array, Kernel, Snapshot
+from keras_filterwatch.image_windows import Window
+from keras_filterwatch.kernels import Array, Kernel
 from keras_filterwatch.sources import snapshot_of
 from keras_filterwatch.text import listed
 
@@ -31,10 +33,13 @@ def reads_image(kernel: Kernel) -> bool:
     return kernel.kind in ("dense", "unknown") and len(kernel.spatial) == 2 and kernel.has_window
 
 
-def image_kernel(source: Any, layer: Any = None) -> Kernel:
+def image_kernel(
+    source: Any, layer: Any = None, window: Mapping[str, Window] | None = None
+) -> Kernel:
     """Returns the Dense kernel `(height, width, channels, units)` that `layer` names.
 
-    If it is None, or if several kernels match, the first is returned.
+    If it is None, or if several kernels match, the first is returned. The arguments are those of
+    `named_kernels`.
 
     Example:
         >>> image_kernel({"hidden": np.ones((4, 4, 1, 8)), "head": np.ones((8, 2))}).name
@@ -43,7 +48,7 @@ def image_kernel(source: Any, layer: Any = None) -> Kernel:
     Raises:
         ValueError: the source has no kernel of that name, or none that reads an image.
     """
-    kernels = named_kernels(source, layer)
+    kernels = named_kernels(source, layer, window)
     for kernel in kernels:
         if reads_image(kernel):
             return kernel
@@ -54,19 +59,21 @@ def image_kernel(source: Any, layer: Any = None) -> Kernel:
     raise ValueError(
         f"there is no template to draw: among [{listed(descriptions, most=6)}] is no Dense kernel "
         "with the axes (height, width, channels, units). A Dense layer has them where it reads an "
-        "input image of known size: begin the model with Input(shape) and Flatten(), or reshape "
-        "the kernel and pass it in a dict. draw.filters draws convolutions."
+        "input image of known size: begin the model with Input(shape) and Flatten(), or say what "
+        f"image it reads, {example_of(kernels)}. draw.filters draws convolutions."
     )
 
 
-def dense_chain(source: Any, layer: Any = None) -> list[Kernel]:
+def dense_chain(
+    source: Any, layer: Any = None, window: Mapping[str, Window] | None = None
+) -> list[Kernel]:
     """Returns the Dense kernel that `layer` names, as `image_kernel` does, and all behind it.
 
     Raises:
         ValueError: there is no such kernel, or the kernels behind it do not fit to each other.
     """
-    name = image_kernel(source, layer).name
-    kernels = snapshot_of(source).kernels
+    name = image_kernel(source, layer, window).name
+    kernels = snapshot_of(source, window=window).kernels
     chain = list(kernels[[kernel.name for kernel in kernels].index(name) :])
     try:
         _check_chain({repr(kernel.name): kernel.array.shape for kernel in chain})
@@ -171,8 +178,9 @@ def kernel_tile_format(kernel: Kernel, target: int, text: str, columns: int = 1)
 def chain_caption(source: Any, chain: Sequence[Kernel]) -> list[str]:
     """Returns names, sizes and the step of a chain, for a caption."""
     sizes = " - ".join([image_size(chain[0]), *(str(kernel.filters) for kernel in chain)])
-    step = f"step {source.step}" if isinstance(source, Snapshot) else ""
-    return [" - ".join(kernel.name for kernel in chain), sizes, step]
+    step = step_of(source)
+    names = " - ".join(kernel.name for kernel in chain)
+    return [names, sizes, "" if step is None else f"step {step}"]
 
 
 def image_size(kernel: Kernel) -> str:

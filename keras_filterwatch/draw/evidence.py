@@ -1,6 +1,7 @@
 """The picture `evidence`: which pixels of some inputs speak for a unit or a class."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from keras_filterwatch.draw.dense import (
 )
 from keras_filterwatch.draw.layer_argument import check_layer
 from keras_filterwatch.draw.tiles import Tile, TileFormat, signed_number, tile_grid
+from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel
 
 MAX_INPUTS = 16  # rows
@@ -33,6 +35,7 @@ def evidence(
     *,
     units: Iterable[int] | int | None = None,
     classes: Iterable[int] | int | None = None,
+    window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns which pixels of some inputs speak for a unit or a class, red, or against it, blue.
 
@@ -46,17 +49,21 @@ def evidence(
         source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
         layer: the Dense layer that reads the inputs: its name, or, of a model, the layer or a
             pattern; if None, the first that reads an image.
-        inputs: images `(n, height, width)` or `(n, height, width, channels)`, channels last, as
-            the Dense layer reads them: scaled, where a layer before it scales them. They are
-            needed.
+        inputs: images `(n, height, width)` or `(n, height, width, channels)`, channels last, or
+            flattened `(n, numbers)`, as the Dense layer reads them: scaled, where a layer before it
+            scales them. They are needed.
         units: units of this layer to draw, in this order; none if None.
         classes: those to draw, in this order. Where neither units nor classes are given, the
             first ten classes are drawn.
+        window: the images that Dense layers read flattened, by the layers' names, such as
+            `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
     Raises:
-        TypeError: `layer` is no name, pattern or layer; units or classes are no whole numbers.
+        TypeError: `layer` is no name, pattern or layer; units or classes are no whole numbers;
+            `window` is no dict of sizes.
         ValueError: there are no inputs, or not in the layer's shape; no such layer, unit or class;
-            too many maps for a picture; or, where classes are drawn, the kernels form no chain.
+            too many maps for a picture; a layer cannot read an image of the size that `window`
+            says; or, where classes are drawn, the kernels form no chain.
 
     Example:
         >>> kernels = {"hidden": np.ones((4, 4, 1, 8)), "head": np.ones((8, 2))}
@@ -69,13 +76,13 @@ def evidence(
             "evidence: inputs are needed, such as evidence(model, inputs=x[:4]): images in the "
             "shape that the Dense layer reads."
         )
-    kernel = image_kernel(source, layer)
+    kernel = image_kernel(source, layer, window)
     images = _check_images(inputs, kernel)
     unit_numbers = [] if units is None else check_numbers("units", units, kernel.filters)
     chain, class_numbers = [kernel], []
     by_default = units is None and classes is None
     if by_default or classes is not None:
-        chain = dense_chain(source, layer)
+        chain = dense_chain(source, layer, window)
         class_numbers = check_numbers("classes", classes, chain[-1].filters)
         class_numbers = class_numbers[:DEFAULT_CLASSES] if by_default else class_numbers
     columns = 1 + len(unit_numbers) + len(class_numbers)
@@ -135,9 +142,12 @@ def _check_images(inputs: ArrayLike, kernel: Kernel) -> Array:
     shape = kernel.array.shape[:3]
     if images.ndim == 3 and shape[2] == 1:
         images = images[..., np.newaxis]
+    elif images.ndim == 2 and images.shape[1] == math.prod(shape):
+        images = images.reshape(-1, *shape)
     if images.shape[1:] != shape or not len(images):
-        needed = "(n, " + ", ".join(map(str, shape)) + ")"
-        hint = "; of one image pass image[None]" if np.shape(inputs) in (shape, shape[:2]) else ""
+        needed = f"(n, {', '.join(map(str, shape))}) or (n, {math.prod(shape)})"
+        is_single = np.shape(inputs) in (shape, shape[:2], (math.prod(shape),))
+        hint = "; of one image pass image[None]" if is_single else ""
         raise ValueError(
             f"inputs of shape {np.shape(inputs)} came; {kernel.name!r} reads {needed}, with n at "
             f"least 1{hint}."

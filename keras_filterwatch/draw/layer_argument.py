@@ -1,11 +1,14 @@
 """The argument `layer` that all pictures have: its check, and the kernel that it names."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
-from keras_filterwatch.kernels import Kernel, Snapshot
+from keras_filterwatch.image_windows import Window
+from keras_filterwatch.kernels import Kernel
 from keras_filterwatch.sources import snapshot_of
+from keras_filterwatch.sources.frameworks import is_keras_layer
 from keras_filterwatch.text import listed, suggestion
 
 
@@ -55,26 +58,37 @@ def _names_layers(value: Any) -> bool:
     return all(map(_names_a_layer, value))
 
 
-def named_kernels(source: Any, layer: Any = None) -> tuple[Kernel, ...]:
+def named_kernels(
+    source: Any, layer: Any = None, window: Mapping[str, Window] | None = None
+) -> tuple[Kernel, ...]:
     """Returns the kernels of a source that `layer` names, or all of them if it is None.
 
     A kernel of exactly this name comes before others that a pattern or the name of a block finds.
 
+    Args:
+        source, layer: as the pictures take them.
+        window: the images that layers read flattened, as `score` takes them.
+
     Raises:
-        ValueError: the source has no kernel of that name.
+        TypeError, ValueError: the source has no kernel of that name, or `window` does not fit.
     """
-    kernels = snapshot_of(source, layer).kernels
+    kernels = snapshot_of(source, layer, window=window).kernels
     if layer is None:
         return kernels
     same_name = tuple(kernel for kernel in kernels if kernel.name == layer)
-    if not same_name and isinstance(source, Snapshot | Mapping):
+    is_model = is_keras_layer(source) or isinstance(source, str | PathLike)
+    if not same_name and not is_model:
         names = [kernel.name for kernel in kernels]
         raise ValueError(f"no kernel is called {layer!r}; {suggestion(layer, names)}.")
     return same_name or kernels  # of a model, the snapshot has only what `layer` names
 
 
-def window_kernel(source: Any, layer: Any = None) -> Kernel:
+def window_kernel(
+    source: Any, layer: Any = None, window: Mapping[str, Window] | None = None
+) -> Kernel:
     """Returns the kernel that `layer` names; of several, the first with a window larger than 1.
+
+    The arguments are those of `named_kernels`.
 
     Example:
         >>> import numpy as np
@@ -84,12 +98,24 @@ def window_kernel(source: Any, layer: Any = None) -> Kernel:
     Raises:
         ValueError: the source has no kernel of that name, or none with a window.
     """
-    kernels = named_kernels(source, layer)
+    kernels = named_kernels(source, layer, window)
     for kernel in kernels:
         if kernel.has_window:
             return kernel
     raise ValueError(
         f"there is nothing to draw: no kernel among [{listed(kernel.name for kernel in kernels)}] "
         "has a window larger than 1. A Dense layer has one where it reads an image through a "
-        "Flatten layer."
+        f"Flatten layer; of another one that reads an image, say its size: {example_of(kernels)}."
     )
+
+
+def example_of(kernels: Sequence[Kernel]) -> str:
+    """Returns how `window` is passed for the first of some kernels.
+
+    Example:
+        >>> import numpy as np
+        >>> example_of([Kernel("dense", "Dense", np.ones((784, 10)))])
+        "window={'dense': (height, width, channels)}"
+    """
+    name = kernels[0].name if kernels else "dense"
+    return f"window={{{name!r}: (height, width, channels)}}"

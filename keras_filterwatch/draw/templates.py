@@ -1,12 +1,12 @@
 """The picture `templates`: the incoming weights of Dense units, in the shape of the input."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note
+from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note, step_of
 from keras_filterwatch.draw.colours import FRAME_COLOURS, LIGHT_GREY, colour_limit
 from keras_filterwatch.draw.dense import (
     check_numbers,
@@ -16,7 +16,7 @@ from keras_filterwatch.draw.dense import (
 )
 from keras_filterwatch.draw.layer_argument import check_layer
 from keras_filterwatch.draw.tiles import Tile, tile_grid, tiles_in_rows
-from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.image_windows import Window
 from keras_filterwatch.metrics.dead import dead_filters, filter_norms
 
 MAX_UNITS = 256  # tiles of a picture
@@ -28,6 +28,7 @@ def templates(
     *,
     units: Iterable[int] | int | None = None,
     step: int | None = None,
+    window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns what each unit of a Dense layer looks for: its incoming weights as an image.
 
@@ -42,11 +43,15 @@ def templates(
         layer: the kernel's name, or, of a model, the layer or a pattern. If None, or if several
             kernels match, the first Dense layer that reads an image is drawn.
         units: those to draw, in this order; all, or as many as fit, if None.
-        step: for the caption; a `Snapshot` has its own.
+        step: for the caption; a `Snapshot` and a `FilterWatch` have their own.
+        window: the images that Dense layers read flattened, by the layers' names, such as
+            `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
     Raises:
-        TypeError: `layer` is no name, pattern or layer, or `units` are no whole numbers.
-        ValueError: no kernel has that name, none reads an image, or there is no such unit.
+        TypeError: `layer` is no name, pattern or layer, `units` are no whole numbers, or `window`
+            is no dict of sizes.
+        ValueError: no kernel has that name, none reads an image, there is no such unit, or a layer
+            cannot read an image of the size that `window` says.
 
     Example:
         >>> picture = templates({"hidden": np.ones((4, 4, 1, 8))}, units=[0, 3])
@@ -54,9 +59,8 @@ def templates(
         True
     """
     check_layer(templates, layer)
-    kernel = image_kernel(source, layer)
-    if step is None and isinstance(source, Snapshot):
-        step = source.step
+    kernel = image_kernel(source, layer, window)
+    step = step_of(source) if step is None else step
     numbers = check_numbers("units", units, kernel.filters)
     target = 112 if len(numbers) <= 32 else 84 if len(numbers) <= 144 else 56
     tile_format = kernel_tile_format(kernel, target, str(kernel.filters))
@@ -80,6 +84,7 @@ def templates(
     ]
     notes = [
         "incoming weights of each unit",
+        "" if tile_format.is_coloured else "red excites the unit, blue inhibits it",
         cut_note(len(drawn_units), len(numbers), "units"),
         *tile_format.notes,
     ]

@@ -1,6 +1,6 @@
 """Reads `ModelFacts` from a Keras model: what is certain about it and how it was compiled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_filterwatch.model import backends, graph_facts, optimizer_facts
 from keras_filterwatch.model.data_facts import input_facts, target_facts
+from keras_filterwatch.model.layer_names import layer_names
 from keras_filterwatch.model.output_facts import output_facts, output_names
 from keras_filterwatch.model.recording import DROPOUTS
 from keras_filterwatch.model.trace import Flow, flow_of
@@ -58,12 +59,13 @@ def model_facts(
         except Exception as error:  # layers, losses and optimizers of the user's own run here
             failures[name] = error
 
+    names = layer_names(model._flatten_layers())
     try:
         flow = flow_of(model)
     except Exception:  # `find` has reported it already
         flow = None
     else:
-        read("normalises_inputs", graph_facts.normalises_inputs, flow, model)
+        read("normalises_inputs", graph_facts.normalises_inputs, flow, model, names)
         read("has_shortcuts", graph_facts.has_shortcuts, flow)
         read("is_linear", graph_facts.is_linear, flow)
     read("outputs", output_facts, model, flow, targets)
@@ -77,13 +79,14 @@ def model_facts(
     read("clipping", optimizer_facts.clipping, model)
     read("weight_decay", optimizer_facts.weight_decay, model)
     read("has_own_train_step", optimizer_facts.has_own_train_step, model)
-    read("regularisers", _regularisers, model)
-    read("dropout", _dropout, model)
-    read("normalisations", _normalisations, model)
+    read("regularisers", _regularisers, model, names)
+    read("dropout", _dropout, model, names)
+    read("normalisations", _normalisations, model, names)
     read("batch_norm_momentum", _batch_norm_momentum, watched)
     read("activations", _activations, watched, flow)
     read("initialisers", _initialisers, watched)
     read("was_trained", _was_trained, watched)
+    read("guessed_images", _guessed_images, watched)
     if failures and problems is not None:
         what = f"facts about the model could not be read: {listed(failures)}"
         error = next(iter(failures.values()))
@@ -131,30 +134,30 @@ def _input_names(model: keras.Model) -> list[str]:
     return [str(tensor.name) for tensor in getattr(model, "inputs", None) or ()]
 
 
-def _regularisers(model: keras.Model) -> dict[str, dict[str, float]]:
+def _regularisers(model: keras.Model, names: Mapping[int, str]) -> dict[str, dict[str, float]]:
     """Returns layer name -> `"l1"` and `"l2"` -> the largest strength among its weights."""
     strengths: dict[str, dict[str, float]] = {}
     for layer in model._flatten_layers():
         for weight in direct_weights(layer):
             for kind, strength in optimizer_facts.penalties(weight).items():
-                of_layer = strengths.setdefault(layer.name, {})
+                of_layer = strengths.setdefault(names[id(layer)], {})
                 of_layer[kind] = max(strength, of_layer.get(kind, 0.0))
     return strengths
 
 
-def _dropout(model: keras.Model) -> dict[str, float]:
+def _dropout(model: keras.Model, names: Mapping[int, str]) -> dict[str, float]:
     """Returns the name of each Dropout layer -> its rate."""
     return {
-        layer.name: float(layer.rate)
+        names[id(layer)]: float(layer.rate)
         for layer in model._flatten_layers()
         if isinstance(layer, DROPOUTS)
     }
 
 
-def _normalisations(model: keras.Model) -> tuple[str, ...]:
+def _normalisations(model: keras.Model, names: Mapping[int, str]) -> tuple[str, ...]:
     """Returns the names of the normalisation layers."""
     parts = model._flatten_layers()
-    return tuple(part.name for part in parts if isinstance(part, graph_facts.NORMALISERS))
+    return tuple(names[id(part)] for part in parts if isinstance(part, graph_facts.NORMALISERS))
 
 
 def _batch_norm_momentum(watched: WatchedLayers) -> dict[str, float]:
@@ -205,6 +208,11 @@ def _was_trained(watched: WatchedLayers) -> dict[str, bool]:
         if known:
             results[kernel.name] = any(known)
     return results
+
+
+def _guessed_images(watched: WatchedLayers) -> tuple[str, ...]:
+    """Returns the names of the kernels that may read an image, where the probe does not say."""
+    return tuple(name for name, guess in watched.guesses.items() if not guess.is_confirmed)
 
 
 def _changes(layer: keras.Layer) -> list[bool]:

@@ -15,6 +15,22 @@ from keras_filterwatch.model.unit_outputs import predicted_outputs
 from keras_filterwatch.model.watched_kernel import WatchedKernel
 
 
+def model_of(source: Any) -> Any:
+    """Returns the model that a callback watches, or the source itself if it is no callback.
+
+    Raises:
+        ValueError: the callback has no model yet.
+    """
+    if not isinstance(source, keras.callbacks.Callback):
+        return source
+    if source.model is None:
+        raise ValueError(
+            f"this {type(source).__name__} has no model: pass it to model.fit(..., "
+            "callbacks=[...]) first, or pass the model."
+        )
+    return source.model
+
+
 def feature_maps(model: keras.Model, layer: Any, inputs: Any) -> Array:
     """Returns what each filter of a layer returns for some inputs, behind its non-linearity.
 

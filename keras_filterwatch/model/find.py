@@ -2,17 +2,22 @@
 
 import os
 import warnings
+from collections.abc import Mapping
 from functools import partial
+from itertools import starmap
 from typing import Any
 
 import keras
 
+from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model import trace
+from keras_filterwatch.model.kernel_images import guess_note, with_images
 from keras_filterwatch.model.layouts import RECURRENT, Layout, kernels_of
 from keras_filterwatch.model.selection import parse_layers, select, short
 from keras_filterwatch.model.watched_kernel import Note, WatchedKernel, WatchedLayers
 from keras_filterwatch.model.weights import Owner, all_weights, owners
+from keras_filterwatch.sources.frameworks import check_is_keras_3
 from keras_filterwatch.text import described, listed
 
 _MANY_WEIGHTS = 12  # names of weights in a reason
@@ -23,7 +28,13 @@ def is_model(value: Any) -> bool:
     return isinstance(value, keras.Layer)
 
 
-def find(model: keras.Layer, layers: Any = None, argument: str = "layers") -> WatchedLayers:
+def find(
+    model: keras.Layer,
+    layers: Any = None,
+    argument: str = "layers",
+    window: Mapping[str, Window] | None = None,
+    inputs: Any = None,
+) -> WatchedLayers:
     """Finds the kernels of a built model.
 
     Args:
@@ -31,11 +42,16 @@ def find(model: keras.Layer, layers: Any = None, argument: str = "layers") -> Wa
         layers: None for all kernels; a kernel's or layer's name, a glob pattern, a layer (with
             all that it contains), a function `layer -> bool`, or several of these.
         argument: what the messages call `layers`.
+        window: the images that layers read flattened, as `image_windows.parse_windows` takes
+            them. Where it does not name a layer that reads the input of the model as
+            `(batch, numbers)`, their size is guessed.
+        inputs: some inputs of the model, which show whether a guess is right; None for none.
 
     Raises:
-        TypeError: no Keras model, or `layers` is none of these.
-        ValueError: the model has no weights yet.
+        TypeError: no Keras model, or `layers` or `window` is none of these.
+        ValueError: the model has no weights yet, or `window` has a size that no image has.
     """
+    check_is_keras_3(model)
     if not is_model(model):
         raise TypeError(f"a Keras model is needed; got {type(model).__name__}.")
     if not model.built and not all_weights(model):
@@ -45,28 +61,36 @@ def find(model: keras.Layer, layers: Any = None, argument: str = "layers") -> Wa
     flow, notes = _flow(model)
     kernels: list[WatchedKernel] = []
     skipped: dict[str, str] = {}
+    reasons: dict[str, str] = {}  # by Keras's names too
     for owner in owners(model, undivided=RECURRENT):
         try:
             reason, variables = _kernel_variables(owner)
         except Exception as error:  # properties of a layer of the user's own
             reason, variables = f"its kernel cannot be read: {described(error)}", []
         if reason:
-            skipped[owner.name] = reason
+            skipped[owner.name] = reasons[owner.name] = reason
+            reasons[owner.keras_name] = reason
         kernels += [
             _watched_kernel(owner, suffix, variable, layout, flow)
             for suffix, variable, layout in variables
         ]
+    kernels, guesses, problems = with_images(model, kernels, flow, window, inputs)
     if flow:
         last = len(flow.order)
         kernels.sort(key=lambda kernel: flow.order.get(id(kernel.layer), last))
     if layers is None:
-        return WatchedLayers(tuple(kernels), skipped, notes=notes)
-    selection = select(kernels, skipped, layers, argument)
+        return WatchedLayers(tuple(kernels), skipped, problems, notes, guesses)
+    selection = select(kernels, reasons, layers, argument)
     for kernel in kernels:
         if kernel.name not in selection.names:
             skipped[kernel.name] = "not among the chosen layers"
-    selected = tuple(kernel for kernel in kernels if kernel.name in selection.names)
-    return WatchedLayers(selected, skipped, selection.problems, notes)
+    return WatchedLayers(
+        tuple(kernel for kernel in kernels if kernel.name in selection.names),
+        skipped,
+        selection.problems + problems,
+        notes + selection.notes,
+        {name: guess for name, guess in guesses.items() if name in selection.names},
+    )
 
 
 def selected_kernel(model: keras.Model, layer: Any = None) -> WatchedKernel:
@@ -95,30 +119,37 @@ def selected_kernel(model: keras.Model, layer: Any = None) -> WatchedKernel:
             f"model {model.name!r} has no layer with a kernel whose outputs can be recorded. "
             f"{reasons}"
         )
-    kernels = [kernel for kernel in kernels if kernel.name == layer] or kernels
+    for note in watched.notes:
+        warnings.warn(str(note), stacklevel=3)
+    kernels = [kernel for kernel in kernels if layer in (kernel.keras_name, kernel.name)] or kernels
     return next((kernel for kernel in kernels if kernel.has_window), kernels[0])
 
 
-def snapshot(model: keras.Layer, layers: Any = None, step: int = 0) -> Snapshot:
+def snapshot(
+    model: keras.Layer,
+    layers: Any = None,
+    step: int = 0,
+    window: Mapping[str, Window] | None = None,
+) -> Snapshot:
     """Returns the kernels of a built model as they are now; warns of what is not known about it.
 
     Args:
         model: any Keras model or layer that has its weights.
-        layers: as `find` takes them.
+        layers, window: as `find` takes them.
         step: the step of the snapshot.
 
     Raises:
-        TypeError, ValueError: as `find`; or no kernel is as `layers` asks.
+        TypeError, ValueError: as `find`; or no kernel is as `layers` and `window` ask.
     """
-    watched = find(model, layers, "layer")  # as those who draw call it
+    watched = find(model, layers, "layer", window)  # as those who draw call it
     _check_choice(watched)
-    for note in watched.notes:
+    for note in (*watched.notes, *starmap(guess_note, watched.guesses.items())):
         warnings.warn(str(note), stacklevel=2)
     return watched.read(step)
 
 
 def _check_choice(watched: WatchedLayers) -> None:
-    """Raises ValueError if the choice of layers has problems."""
+    """Raises ValueError if the choice of layers, or `window`, has problems."""
     if watched.problems:
         sentences = (
             ": ".join(filter(None, (what, reason))) for what, _, reason in watched.problems
@@ -179,14 +210,15 @@ def _watched_kernel(
     owner: Owner, suffix: str, variable: keras.Variable, layout: Layout, flow: trace.Flow | None
 ) -> WatchedKernel:
     layer = owner.layer
-    image = flow.image_shape(layer) if flow and layout.kind == "dense" else None
     has_outputs = flow is not None and layout.has_outputs
     return WatchedKernel(
         owner.name + suffix,
+        owner.keras_name + suffix,
+        owner.layer_name,
         layer,
         variable,
         layout.kind,
-        partial(layout.arrange, layer, image),
+        partial(layout.arrange, layer),
         batch_norms=flow.batch_norms(layer) if flow and has_outputs else [],
         output_sites=flow.output_sites(layer) if flow and has_outputs else [],
         constraint=variable.constraint,

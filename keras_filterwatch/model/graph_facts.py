@@ -1,11 +1,13 @@
 """Reads from a model's flow of data how it rescales inputs, activates kernels and ends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers
 
+from keras_filterwatch.model.flat_inputs import ARITHMETIC
 from keras_filterwatch.model.non_linearities import (
     MERGES,
     MERGING_OPERATIONS,
@@ -37,7 +39,6 @@ _KEEPS_SIZE = (
     *(layers.Resizing, layers.CenterCrop, *MERGES),
 )
 _RESCALES = (layers.Rescaling, layers.Normalization, layers.Embedding, *NORMALISERS)
-_ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,17 @@ def has_shortcuts(flow: Flow) -> bool:
     return any(_merges(flow, call) for call in flow.steps)
 
 
-def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
+def normalises_inputs(flow: Flow, model: keras.Layer, names: Mapping[int, str]) -> str:
     """Returns the name of the first layer that may rescale the inputs before the first kernel.
 
     A layer counts if it may do so because its code is not known. It is the model's name where
     the model's own code acts on the inputs. `""` if nothing rescales them, apart from Rescaling
     layers, which `fixed_rescaling` returns.
+
+    Args:
+        flow: the flow of data through the model.
+        model: the model.
+        names: identity -> name of the model's layers, as `layer_names` returns them.
     """
     wrapped = {
         id(innermost(call.layer)) for call in flow.steps if isinstance(call.layer, layers.Wrapper)
@@ -143,17 +149,17 @@ def normalises_inputs(flow: Flow, model: keras.Layer) -> str:
         if id(call.layer) in wrapped or _is_cell(layer):
             continue
         if not isinstance(layer, keras.Layer):
-            if type(layer).__name__ in _ARITHMETIC or not is_passive(layer):
+            if type(layer).__name__ in ARITHMETIC or not is_passive(layer):
                 return layer.name
         elif _fixed_factors(layer) is not None:
             continue
         elif isinstance(layer, _RESCALES):
-            return layer.name
+            return names.get(id(layer), layer.name)
         elif any(direct_weights(part) for part in layer._flatten_layers()):
             origins = [_origin(flow, tensor) for tensor in call.inputs[:1]]
             return "" if all(map(flow.is_input, origins)) else model.name
         elif not (_is_composed(layer) or _keeps_size(layer)):
-            return layer.name
+            return names.get(id(layer), layer.name)
     return ""
 
 

@@ -14,8 +14,6 @@ from keras import layers
 
 from keras_filterwatch.kernels import Array
 
-Shape = tuple[int, ...]
-
 # their kernels hold gates, not filters
 RECURRENT = (
     *(layers.LSTM, layers.GRU, layers.SimpleRNN),
@@ -24,29 +22,22 @@ RECURRENT = (
 )
 
 
-def keep_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def keep_axes(layer: keras.Layer, array: Array) -> Array:
     """Returns the array as it is: it has `(*spatial, channels, filters)` already."""
     return array
 
 
-def merge_multipliers(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def merge_multipliers(layer: keras.Layer, array: Array) -> Array:
     """Rearranges `(*spatial, channels, multiplier)`: each output reads one channel."""
     return array.reshape(*array.shape[:-2], 1, -1)
 
 
-def swap_channels_and_filters(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def swap_channels_and_filters(layer: keras.Layer, array: Array) -> Array:
     """Rearranges `(*spatial, filters, channels)`."""
     return array.swapaxes(-1, -2)
 
 
-def split_image_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
-    """Rearranges `(height * width * channels, units)` where the layer reads a flattened image."""
-    if image and array.ndim == 2 and array.shape[0] == math.prod(image):
-        return array.reshape(*image, -1)
-    return array
-
-
-def merge_einsum_axes(layer: keras.Layer, image: Shape | None, array: Array) -> Array:
+def merge_einsum_axes(layer: keras.Layer, array: Array) -> Array:
     """Rearranges as the equation says: axes that the output lacks are channels, others filters.
 
     In `"abc,cde->abde"`, `c` is the channels' axis, `d` and `e` are those of the filters.
@@ -66,8 +57,7 @@ class Layout(NamedTuple):
         classes: the layer classes; their subclasses are of the same kind.
         attribute: the layer's attribute that holds the kernel's variable.
         kind: how the layer uses the kernel, as in `Kernel.kind`.
-        arrange: takes the layer, the `(height, width, channels)` of the image that it reads
-            flattened or None, and the variable's array; returns the array with the axes
+        arrange: takes the layer and the variable's array; returns the array with the axes
             `(*spatial, channels, filters)`.
         has_outputs: whether the layer's outputs are those of the kernel's filters.
     """
@@ -75,7 +65,7 @@ class Layout(NamedTuple):
     classes: tuple[type, ...]
     attribute: str
     kind: str
-    arrange: Callable[[keras.Layer, Shape | None, Array], Array]
+    arrange: Callable[[keras.Layer, Array], Array]
     has_outputs: bool = True
 
 
@@ -91,7 +81,7 @@ LAYOUTS = (
     Layout(_TRANSPOSED, "kernel", "transposed", swap_channels_and_filters),
     Layout(_CONV, "kernel", "conv", keep_axes),
     Layout((layers.EinsumDense,), "kernel", "dense", merge_einsum_axes),
-    Layout((layers.Dense,), "kernel", "dense", split_image_axes),
+    Layout((layers.Dense,), "kernel", "dense", keep_axes),
     Layout((keras.Layer,), "kernel", "custom", keep_axes),  # the last row: all other layers
 )
 

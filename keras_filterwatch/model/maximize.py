@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_filterwatch.kernels import Array
-from keras_filterwatch.model.feature_maps import filter_numbers
+from keras_filterwatch.model.feature_maps import filter_numbers, model_of
 from keras_filterwatch.model.find import selected_kernel
 from keras_filterwatch.model.gradients import input_gradient
 from keras_filterwatch.model.trace import symbolic_inputs
@@ -22,7 +22,7 @@ Axes = tuple[int, int]
 
 
 def maximize(
-    model: keras.Model,
+    model: Any,
     layer: Any = None,
     filters: int | Iterable[int] | None = None,
     *,
@@ -43,7 +43,8 @@ def maximize(
     with `draw.favourites`.
 
     Args:
-        model: any built Keras model with one image as its input.
+        model: any built Keras model with one image as its input, or a `FilterWatch`, whose model
+            is taken.
         layer: its name, a pattern or the layer; None for the first with a window larger than 1.
             Of a Dense layer, units are filters.
         filters: the number of a filter, or several; None for all.
@@ -74,6 +75,7 @@ def maximize(
         raise ValueError(f"steps: at least 1 is needed; got {steps}.")
     if jitter is not None and jitter < 0:
         raise ValueError(f"jitter: pixels, 0 or more, are needed; got {jitter}.")
+    model = model_of(model)
     kernel = selected_kernel(model, layer)
     numbers = filter_numbers(filters, kernel.shape[-1], kernel.name)
     axes = (2, 3) if kernel.channels_first else (1, 2)

@@ -2,11 +2,11 @@
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import keras
 
+from keras_filterwatch.kernel_names import matching_kernels
 from keras_filterwatch.model.watched_kernel import Note, WatchedKernel
 from keras_filterwatch.model.weights import all_weights
 from keras_filterwatch.text import listed, printable, suggestion
@@ -77,10 +77,12 @@ class Selection(NamedTuple):
     Attributes:
         names: the kernels' names.
         problems: a note for each part of the choice that selects none.
+        notes: a note for each name that could also mean another kernel.
     """
 
     names: set[str]
     problems: tuple[Note, ...]
+    notes: tuple[Note, ...]
 
 
 def select(
@@ -93,7 +95,7 @@ def select(
 
     Args:
         kernels: all kernels of the model.
-        skipped: layer name -> why it cannot be watched.
+        skipped: layer name -> why it cannot be watched; also by Keras's own names.
         layers, argument: as `parse_layers` takes them.
     """
     choices = parse_layers(layers, argument)
@@ -106,7 +108,19 @@ def select(
         if not names:
             what, reason = _problem(choice, all_names, skipped)
             problems.append(Note(f"{argument}: {what}", consequence, reason))
-    return Selection(selected, tuple(problems))
+    notes = [
+        Note(
+            f"{argument}: {choice!r} is also what Keras calls the layer {kernel.name!r}",
+            f"{choice!r} is taken, as FilterWatch names it; the other one is {kernel.name!r}",
+        )
+        for choice in choices
+        for kernel in kernels
+        if choice in all_names
+        and choice in kernel.names.keras_names
+        # a nested layer may have the name of one that is not nested
+        and choice not in (kernel.name, kernel.names.layer_name)
+    ]
+    return Selection(selected, tuple(problems), tuple(notes))
 
 
 def _matching_names(kernels: Sequence[WatchedKernel], choice: Any) -> list[str]:
@@ -116,15 +130,7 @@ def _matching_names(kernels: Sequence[WatchedKernel], choice: Any) -> list[str]:
         return [kernel.name for kernel in kernels if id(kernel.variable) in inside]
     if not isinstance(choice, str):
         return [kernel.name for kernel in kernels if choice(kernel.layer)]
-    is_pattern = any(mark in choice for mark in "*?[")
-    return [
-        kernel.name
-        for kernel in kernels
-        if choice in (kernel.name, kernel.layer.name)
-        or kernel.name.startswith(choice + "/")
-        or (is_pattern and fnmatchcase(kernel.name, choice))
-        or (is_pattern and fnmatchcase(kernel.layer.name, choice))
-    ]
+    return matching_kernels(choice, (kernel.names for kernel in kernels))
 
 
 def _problem(choice: Any, names: list[str], skipped: Mapping[str, str]) -> tuple[str, str]:

@@ -5,7 +5,6 @@ subclassed and nested models alike.
 """
 
 import inspect
-import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ import keras
 from keras import layers
 
 from keras_filterwatch.model.recording import Call, Recording, Tensor, is_functional
-from keras_filterwatch.model.weights import direct_weights
 
 _ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
 # what may stand between a kernel and its BatchNormalization, because it keeps the filters apart
@@ -31,8 +29,6 @@ _PER_FILTER = (
 )
 # what may stand between a kernel and its non-linearity
 _BEFORE_ACTIVATION = (layers.BatchNormalization, *_PER_FILTER)
-# what may stand between an image and the layer that flattens it, besides layers without weights
-_NORMALIZERS = (layers.Normalization, layers.BatchNormalization, layers.LayerNormalization)
 _BOUNDS = (  # the ranges of the non-linearities that have a smallest and a largest value
     (keras.activations.sigmoid, (0.0, 1.0)),
     (keras.activations.hard_sigmoid, (0.0, 1.0)),
@@ -75,7 +71,6 @@ class Flow:
         self.inputs = inputs
         self.outputs = outputs
         self.order: dict[int, int] = {}
-        self._input_shapes = {tuple(tensor.shape[1:]) for tensor in inputs}
         self._calls: dict[int, list[Call]] = {}
         self._makers: dict[int, Call] = {}
         self._readers: dict[int, list[Call]] = {}
@@ -163,34 +158,6 @@ class Flow:
         activation = _activation(site.layer)  # which need not be hashable
         bounds = next((range_ for known, range_ in _BOUNDS if known is activation), None)
         return OutputSite(site.layer, site.number, bounds)
-
-    def image_shape(self, layer: keras.Layer) -> tuple[int, ...] | None:
-        """Returns `(height, width, channels)` of the input image that this layer reads flattened.
-
-        None if it reads something else.
-        """
-        for call in self._calls.get(id(layer), ()):
-            path = self._path_without_learning(call.inputs[0])
-            flattening = [c for c in path if isinstance(c.layer, layers.Flatten | layers.Reshape)]
-            if not flattening or tuple(path[-1].inputs[0].shape[1:]) not in self._input_shapes:
-                continue
-            shape = _image_shape(flattening[0])
-            if shape and math.prod(shape) == call.inputs[0].shape[-1]:
-                return shape
-        return None
-
-    def _path_without_learning(self, tensor: Any) -> list[Call]:
-        """Returns the calls that made a tensor, last one first, as long as each had one input.
-
-        None of them if one learns anything but how to scale its inputs.
-        """
-        path: list[Call] = []
-        while (call := self._makers.get(id(tensor))) is not None and len(call.inputs) == 1:
-            if _learns(call.layer):
-                return []
-            path.append(call)
-            tensor = call.inputs[0]
-        return path
 
 
 def trace(model: keras.Layer) -> Flow:
@@ -331,25 +298,3 @@ def _activation(layer: keras.Layer) -> Any:
     if isinstance(inner, layers.Activation) or not isinstance(inner, _ACTIVATIONS):
         return getattr(inner, "activation", None)
     return inner
-
-
-def _learns(layer: keras.Layer) -> bool:
-    if isinstance(layer, _NORMALIZERS):
-        return False
-    return any(direct_weights(part) for part in layer._flatten_layers())
-
-
-def _image_shape(flattening: Call) -> tuple[int, ...] | None:
-    """Returns the axes of what was flattened, channels last; None if that is no known image."""
-    shape = tuple(flattening.inputs[0].shape[1:])
-    if len(shape) < 2 or None in shape:
-        return None
-    if len(shape) == 2:
-        return (*shape, 1)
-    # Flatten itself moves the channels last, Reshape leaves them where they are
-    first = keras.config.image_data_format() == "channels_first"
-    if isinstance(flattening.layer, layers.Flatten):
-        first = flattening.layer.data_format == "channels_first"
-    elif first:
-        return None
-    return (*shape[1:], shape[0]) if first else shape

@@ -1,13 +1,15 @@
 """WatchedKernel: where a kernel of a model comes from, and how it is read as it is now."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
 
+from keras_filterwatch.image_guess import GuessedImage
+from keras_filterwatch.kernel_names import KernelNames
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.model.backends import to_numpy
 from keras_filterwatch.model.trace import OutputSite
@@ -21,6 +23,8 @@ class WatchedKernel:
 
     Attributes:
         name: the kernel's name, unique in its model.
+        keras_name: the same with the names that Keras shows, unique too.
+        layer_name: the name of its layer alone, as the last part of `name` has it.
         layer: the layer that owns the variable.
         variable: the variable.
         kind: how the layer uses the kernel, as in `Kernel.kind`.
@@ -32,6 +36,8 @@ class WatchedKernel:
     """
 
     name: str
+    keras_name: str
+    layer_name: str
     layer: keras.Layer
     variable: keras.Variable
     kind: str
@@ -39,6 +45,11 @@ class WatchedKernel:
     batch_norms: list[layers.BatchNormalization]
     output_sites: list[OutputSite]
     constraint: Callable[[Any], Any] | None
+
+    @property
+    def names(self) -> KernelNames:
+        """All names that may stand for the kernel."""
+        return KernelNames(self.name, self.layer_name, (self.keras_name, self.layer.name))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,14 +127,16 @@ class WatchedLayers:
     Attributes:
         kernels: the watched kernels; `read` returns their weights.
         skipped: layer name -> why a layer with weights is not watched.
-        problems: what is wrong with the choice of layers.
+        problems: what is wrong with the choice of layers, or with `window`.
         notes: what is not known about the model; its kernels are watched all the same.
+        guesses: kernel name -> the image that it reads, where that is a guess.
     """
 
     kernels: tuple[WatchedKernel, ...]
     skipped: Mapping[str, str]
     problems: tuple[Note, ...] = ()
     notes: tuple[Note, ...] = ()
+    guesses: Mapping[str, GuessedImage] = field(default_factory=dict)
 
     @property
     def variables(self) -> list[tuple[str, int]]:
@@ -132,4 +145,8 @@ class WatchedLayers:
 
     def read(self, step: int) -> Snapshot:
         """Returns the kernels as they are now: views of the weights where the backend allows it."""
-        return Snapshot(step, tuple(kernel.read() for kernel in self.kernels), self.skipped)
+        guesses = {name for name, guess in self.guesses.items() if not guess.is_confirmed}
+        kernels = (
+            replace(kernel.read(), image_is_guess=kernel.name in guesses) for kernel in self.kernels
+        )
+        return Snapshot(step, tuple(kernels), self.skipped)

@@ -5,17 +5,24 @@ from typing import NamedTuple
 
 import keras
 
+from keras_filterwatch.model.layer_names import layer_names
+
 
 class Owner(NamedTuple):
     """A layer with the weights that none of its sublayers owns.
 
     Attributes:
-        name: the path to the layer in its model, unique: `"block/conv_1"`.
+        name: the path to the layer in its model, unique: `"block/conv_1"`. Its parts are those
+            of `layer_names`.
+        keras_name: the same path, of the names that Keras shows.
+        layer_name: the last part of `name`, which need not be unique.
         layer: the layer.
         weights: its own weights; none if it is not built.
     """
 
     name: str
+    keras_name: str
+    layer_name: str
     layer: keras.Layer
     weights: list[keras.Variable]
 
@@ -45,11 +52,13 @@ def owners(model: keras.Layer, undivided: tuple[type, ...] = ()) -> Iterator[Own
         id(layer): all_weights(layer) if isinstance(layer, undivided) else direct_weights(layer)
         for _, layer in layers
     }
+    names_of_layers = layer_names(layer for _, layer in layers)
     holders: dict[int, set[int]] = {}
     for _, layer in layers:
         for weight in weights[id(layer)]:
             holders.setdefault(id(weight), set()).add(id(layer))
     names: dict[str, int] = {}
+    keras_names: dict[str, int] = {}
     for path, layer in layers:
         own = weights[id(layer)]
         if any(len(holders[id(weight)]) > 1 for weight in own):
@@ -58,13 +67,24 @@ def owners(model: keras.Layer, undivided: tuple[type, ...] = ()) -> Iterator[Own
             inside = {id(part) for part in parts}
             own = [weight for weight in own if not holders[id(weight)] & inside]
         if own or (path and not layer.built):
-            yield Owner(_unique(path or layer.name, names), layer, own)
+            parts_of_path = path or [layer]
+            yield Owner(
+                _unique("/".join(names_of_layers[id(part)] for part in parts_of_path), names),
+                _unique("/".join(part.name for part in parts_of_path), keras_names),
+                names_of_layers[id(layer)],
+                *(layer, own),
+            )
 
 
-def _walk(model: keras.Layer, undivided: tuple[type, ...]) -> Iterator[tuple[str, keras.Layer]]:
-    """Yields each layer once, with the first path to it, before its sublayers."""
+def _walk(
+    model: keras.Layer, undivided: tuple[type, ...]
+) -> Iterator[tuple[list[keras.Layer], keras.Layer]]:
+    """Yields each layer once, before its sublayers, with the layers on the first path to it.
+
+    The path of the model itself is empty; all others end with the layer.
+    """
     visited: set[int] = set()
-    waiting = [("", model)]
+    waiting: list[tuple[list[keras.Layer], keras.Layer]] = [([], model)]
     while waiting:
         path, layer = waiting.pop()
         if id(layer) in visited:
@@ -72,8 +92,7 @@ def _walk(model: keras.Layer, undivided: tuple[type, ...]) -> Iterator[tuple[str
         visited.add(id(layer))
         yield path, layer
         if not isinstance(layer, undivided):
-            prefix = f"{path}/" if path else ""
-            parts = [(prefix + part.name, part) for part in _parts(layer)]
+            parts = [([*path, part], part) for part in _parts(layer)]
             waiting.extend(reversed(parts))
 
 

@@ -27,7 +27,8 @@ def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
     `history.patience`), and it either kept its first direction or turned far from it without
     forming a pattern. A note, since networks learn with layers that stay near their start; a
     warning where the whole network stands still and gets nowhere. Abstains about frozen layers,
-    and about a model that was trained before.
+    about layers of which it is a guess that they read an image, and about a model that was trained
+    before.
     """
     history = History.of(history)
     last = history[-1]
@@ -37,7 +38,7 @@ def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
     recent = [scores for scores in history if scores.epoch > last.epoch - patience]
     alarms = []
     for name, layer in last.items():
-        if not layer.trainable or "noise" not in layer:
+        if not layer.trainable or "noise" not in layer or name in history.facts.guessed_images:
             continue
         if not all(name in each and each[name].verdict == "untrained" for each in recent):
             continue
@@ -98,7 +99,8 @@ def _looks_random(name: str, layer: LayerScores, history: History) -> bool | Non
         return False
     if history.facts.was_trained.get(name) is False:
         return True
-    bound = _SPREAD if layer.verdict == "untrained" else _EVENLY_SPREAD
+    is_noise = layer.verdict == "untrained" and name not in history.facts.guessed_images
+    bound = _SPREAD if is_noise else _EVENLY_SPREAD
     if "noise" not in layer:
         return None
     return layer.get("coverage", 0.0) > bound
@@ -108,12 +110,13 @@ def getting_noisier(history: Steps, rise: float = 0.15) -> list[Alarm]:
     """Raises a note about a layer whose noise score rose clearly above its own minimum.
 
     It was above the minimum by more than `rise`, and by more than five standard errors, at the
-    ends of the last two epochs.
+    ends of the last two epochs. Abstains about layers of which it is a guess that they read an
+    image.
     """
     ends = History.of(history).epoch_ends
     alarms = []
     for name, layer, scores in ends.layers_with("noise"):
-        if len(scores) < 3:
+        if len(scores) < 3 or name in ends.facts.guessed_images:
             continue
         lowest = min(scores)
         error = noise.noise_error(layer.shape[:-2], layer["slices"])
