@@ -2,7 +2,7 @@
 
 Patches of the two photographs that scikit-learn ships are turned by 0, 90, 180 or 270 degrees, and
 the network says by how much (rotation prediction, Gidaris et al. 2018). About a minute on two
-cores. Writes before-after.png and logs/natural_filters.
+cores. Writes before-after.png, filters.gif and logs/natural_filters.
 """
 
 import keras
@@ -64,8 +64,10 @@ def main() -> None:
     print("\nBefore:", before, "\nAfter:", sep="\n")
     watch.summary()
     side_by_side(picture_before, fw.draw.filters(model, step=EPOCHS)).save("before-after.png")
+    movie = fw.draw.movie(watch, "filters.gif", duration=0.3)
     print("\nThe filters before and after: before-after.png")
-    print("Their history, epoch by epoch:")
+    print(f"How they formed: {movie}")
+    print("All pictures and scores, epoch by epoch:")
     print("tensorboard --logdir logs/natural_filters --samples_per_plugin images=1000")
 
 

@@ -205,7 +205,7 @@ def test_a_model_of_built_parts_is_watched_from_its_initial_state(tmp_path):
     body = network()
     initial, watch = fw.score(body), fw.FilterWatch(tmp_path)
     fit(compiled(Around(body)), watch, epochs=1)
-    names = [f"{body.name}/{name}" for name in ("first", "second", "head")]
+    names = [f"sequential/{name}" for name in ("first", "second", "head")]
     assert [list(scores) for scores in watch.history] == [names] * 2
     assert watch.history[0][names[0]]["noise"] == pytest.approx(initial["first"]["noise"])
 

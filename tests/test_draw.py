@@ -25,7 +25,7 @@ MORE = {
     "activations": {"inputs": IMAGES},
     "favourites": {"inputs": IMAGES},
 }
-WITHOUT_LAYER = {"inputs", "path_templates"}
+OTHER_ARGUMENTS = {"inputs", "path_templates", "movie"}  # no layer, or a path before it
 
 
 def source_of(name):
@@ -37,7 +37,7 @@ def source_of(name):
 
 
 def test_every_picture_is_tested_here():
-    assert MORE.keys() | WITHOUT_LAYER == set(fw.draw.__all__)
+    assert MORE.keys() | OTHER_ARGUMENTS == set(fw.draw.__all__)
 
 
 @pytest.mark.parametrize("name", MORE)

@@ -84,10 +84,25 @@ def test_a_film_strip_without_sources_is_refused():
 
 @pytest.mark.parametrize("one", [{"c": flat(1)}, "model.keras", 3], ids=["kernels", "path", "3"])
 def test_one_source_alone_is_refused(one):
-    with pytest.raises(TypeError, match=r"several sources, oldest first, are needed, .*; got one"):
+    with pytest.raises(
+        TypeError, match=r"film_strip: a FilterWatch or several sources, .*; got one"
+    ):
         fw.draw.film_strip(one)
 
 
 def test_kernels_of_different_shapes_are_refused():
     with pytest.raises(ValueError, match="shows one layer; kernels of the shapes"):
         fw.draw.film_strip([{"c": flat(1)}, {"c": flat(1, 2)}])
+
+
+def test_dense_kernels_are_drawn_as_the_image_that_window_names():
+    kernels = [{"dense": np.full((9, 1), level)} for level in (-1.0, 1.0)]
+    strip = fw.draw.film_strip(kernels, window={"dense": (3, 3, 1)})
+    assert colours(strip, 2) == [DARKEST_BLUE, DARKEST_RED]
+
+
+def test_snapshots_are_drawn_in_the_order_of_their_steps():
+    snapshots = [
+        fw.Snapshot(step, (fw.Kernel("c", "", flat(level)),)) for step, level in ((7, 1), (0, -1))
+    ]
+    assert colours(fw.draw.film_strip(snapshots), 2) == [DARKEST_BLUE, DARKEST_RED]

@@ -1,6 +1,7 @@
-"""Pictures: each function takes a model, or arrays, and returns a Pillow image.
+"""Pictures: each function takes a model, a callback or arrays, and returns a Pillow image.
 
-All have one order of arguments: the source, the layer, then what else the picture needs.
+All have one order of arguments: the source, the layer, then what else the picture needs. `movie`
+writes a file: the source, the path, the layer.
 """
 
 from keras_filterwatch.draw.class_paths import class_paths
@@ -9,6 +10,7 @@ from keras_filterwatch.draw.dense import path_templates
 from keras_filterwatch.draw.evidence import evidence
 from keras_filterwatch.draw.film_strip import film_strip
 from keras_filterwatch.draw.filters import filters
+from keras_filterwatch.draw.movie import movie
 from keras_filterwatch.draw.responses import activations, favourites, inputs
 from keras_filterwatch.draw.templates import templates
 
@@ -21,6 +23,7 @@ __all__ = [
     "film_strip",
     "filters",
     "inputs",
+    "movie",
     "path_templates",
     "templates",
 ]

@@ -1,6 +1,7 @@
 """The words around a picture: a caption above it; a legend, a colour scale and notes below."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -13,6 +14,7 @@ from keras_filterwatch.draw.colours import (
     colours_around_grey,
 )
 from keras_filterwatch.draw.lettering import Font, draw_text, font_of, join_in_lines, shorten
+from keras_filterwatch.kernels import Snapshot
 
 _MARGIN, _SPACE_BESIDE_SCALE = 12, 12
 _MIN_WIDTH = 440  # pixels, so that a caption has few lines
@@ -55,6 +57,17 @@ def add_caption(
     draw_text(image, caption_places, caption_lines, caption_font)
     draw_text(image, note_places, note_lines, note_font)
     return image
+
+
+def step_of(source: Any) -> int | None:
+    """Returns the step of a `Snapshot`, or the last one of a `FilterWatch`; None of other sources.
+
+    Example:
+        >>> step_of(Snapshot(3, ()))
+        3
+    """
+    last = source.snapshot if hasattr(type(source), "film_strips") else source
+    return last.step if isinstance(last, Snapshot) else None
 
 
 def cut_note(count: int, total: int, what: str, which: str = "first") -> str:

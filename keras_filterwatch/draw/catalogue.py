@@ -1,7 +1,7 @@
 """Which pictures a training gets: a table of pictures, and which layers each is drawn for."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -16,6 +16,7 @@ from keras_filterwatch.kernels import Kernel, Snapshot
 from keras_filterwatch.scores import Scores
 
 _MAX_LAYERS = 4  # layers that are drawn, unless the user names layers
+_SMALL_STRIP = 2**19  # weights; a larger film strip takes at most half of its layer's memory
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,14 @@ class StepData:
 
     Attributes:
         snapshot: the kernels.
-        film_strip: the history of one layer, to which the picture `film_strip` adds this step.
-        step_unit: what a step is, `"epoch"` or `"step"`.
+        film_strips: the history of each layer, which ends with this step, by the layer's name.
         scores: those of the kernels; None for pictures that need a probe.
         model: as it is at this step; None for pictures of kernels.
         probe: inputs of the model; None for pictures of kernels.
     """
 
     snapshot: Snapshot
-    film_strip: FilmStrip
-    step_unit: str
+    film_strips: Mapping[str, FilmStrip]
     scores: Scores | None = None
     model: Any = None
     probe: Any = None
@@ -60,12 +59,6 @@ class CataloguedPicture:
     default: bool = False
 
 
-def _add_and_draw_film_strip(data: StepData, kernel: Kernel) -> Image.Image:
-    layer_scores = data.scores[kernel.name] if data.scores else {}
-    data.film_strip.add(data.snapshot.step, kernel, layer_scores.get("noise", math.nan))
-    return data.film_strip.draw(data.step_unit)
-
-
 def _returns_images(kernel: Kernel) -> bool:
     """True if the outputs of the kernel's layer have height and width."""
     return kernel.kind in ("conv", "depthwise", "transposed") and len(kernel.spatial) == 2
@@ -79,7 +72,7 @@ PICTURES: dict[str, CataloguedPicture] = {
     ),
     "film_strip": CataloguedPicture(
         "the history of the first layer's filters",
-        _add_and_draw_film_strip,
+        lambda data, kernel: data.film_strips[kernel.name].draw(),
         first_layer_only=True,
         default=True,
     ),
@@ -137,7 +130,9 @@ class PictureCatalogue:
         step_unit: what a step is: `"epoch"` or `"step"`.
 
     Attributes:
-        layers: the names of the kernels that are drawn.
+        layers: the names of the kernels that are drawn; none without pictures.
+        film_strips: the history of each kernel that is drawn, or would be if there were pictures,
+            by its name. Its memory is at most 2 MiB or half that of the kernel.
 
     Example:
         >>> PictureCatalogue(["filters"], list("abcdef"), draw_all=False, step_unit="epoch").layers
@@ -147,20 +142,32 @@ class PictureCatalogue:
     def __init__(
         self, names: Sequence[str], layers: Sequence[str], draw_all: bool, step_unit: str
     ) -> None:
-        some_layers = list(layers) if draw_all else _evenly_spaced(layers, _MAX_LAYERS)
-        self.layers = some_layers if names else []
+        self.film_strips: dict[str, FilmStrip] = {}
+        self._layers_with_history = (
+            list(layers) if draw_all else _evenly_spaced(layers, _MAX_LAYERS)
+        )
+        self.layers = self._layers_with_history if names else []
         self._names = tuple(names)
         self._step_unit = step_unit
-        self._film_strip = FilmStrip()
+
+    def add_step(self, snapshot: Snapshot, scores: Scores) -> None:
+        """Adds one step to the histories. Copies the weights that it needs."""
+        for kernel in snapshot.kernels:
+            if kernel.name in self._layers_with_history:
+                if kernel.name not in self.film_strips:
+                    most = max(kernel.array.size // 2, _SMALL_STRIP)
+                    self.film_strips[kernel.name] = FilmStrip(self._step_unit, most)
+                noise = scores[kernel.name].get("noise", math.nan)
+                self.film_strips[kernel.name].add(snapshot.step, kernel, noise)
 
     def of_kernels(self, snapshot: Snapshot, scores: Scores) -> Iterator[Drawing]:
-        """Yields the pictures of kernels at one step."""
-        data = StepData(snapshot, self._film_strip, self._step_unit, scores)
+        """Yields the pictures of kernels at one step, which was added before."""
+        data = StepData(snapshot, self.film_strips, scores)
         return self._drawings(data, needs_probe=False)
 
     def of_outputs(self, snapshot: Snapshot, model: Any, probe: Any) -> Iterator[Drawing]:
         """Yields the pictures for which the model, as it is now, is asked for its outputs."""
-        data = StepData(snapshot, self._film_strip, self._step_unit, model=model, probe=probe)
+        data = StepData(snapshot, self.film_strips, model=model, probe=probe)
         return self._drawings(data, needs_probe=True)
 
     def _drawings(self, data: StepData, needs_probe: bool) -> Iterator[Drawing]:

@@ -40,7 +40,8 @@ def activations(source: Any, layer: Any = None, inputs: Any = None) -> Image.Ima
     filter and from input to input are good.
 
     Args:
-        source: a model, or maps of shape `(inputs, height, width, filters)`.
+        source: a model, a `FilterWatch`, whose model is taken as it is now, or maps of shape
+            `(inputs, height, width, filters)`.
         layer: of a model, the layer, its name or a pattern. If None, or if several layers match,
             the first with a window larger than 1 is drawn. Of maps, a name for the caption.
         inputs: what `model.predict` takes; the first 256 are used. A model needs them, maps don't.
@@ -63,9 +64,9 @@ def activations(source: Any, layer: Any = None, inputs: Any = None) -> Image.Ima
             "like those that the model was trained on."
         )
     else:
-        from keras_filterwatch.model.feature_maps import maps_and_images  # needs Keras
+        from keras_filterwatch.model.feature_maps import maps_and_images, model_of  # needs Keras
 
-        name, maps, images = maps_and_images(source, layer, inputs)
+        name, maps, images = maps_and_images(model_of(source), layer, inputs)
     if maps.ndim != 4 or not maps.size:
         raise ValueError(
             f"maps of shape (inputs, height, width, filters) are needed; got {maps.shape}."
@@ -111,7 +112,8 @@ def favourites(
     Fergus, 2014), or what the inputs have most of: compare the rows.
 
     Args:
-        source: any Keras model that takes one image.
+        source: any Keras model that takes one image, or a `FilterWatch`, whose model is taken as
+            it is now.
         layer: the layer, its name or a pattern. If None, or if several layers match, the first
             with a window larger than 1 is drawn.
         inputs: what `model.predict` takes; the first 256 are searched. They are needed.
@@ -122,12 +124,6 @@ def favourites(
         TypeError: `layer` is no name, pattern or layer.
         ValueError: there are no inputs, no such layer or filter, outputs without image axes, or
             inputs that are no images.
-
-    Example:
-        >>> import keras
-        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
-        >>> favourites(model, inputs=np.random.default_rng(0).random((6, 8, 8, 1))).width > 0
-        True
 
     Example:
         >>> import keras
@@ -146,12 +142,13 @@ def favourites(
     from keras_filterwatch.model.feature_maps import (  # needs Keras
         filter_numbers,
         maps_and_images,
+        model_of,
     )
     from keras_filterwatch.model.probe import take_inputs
     from keras_filterwatch.model.receptive_fields import receptive_fields
 
-    inputs = take_inputs(inputs)
-    name, maps, images = maps_and_images(source, layer, inputs)
+    model, inputs = model_of(source), take_inputs(inputs)
+    name, maps, images = maps_and_images(model, layer, inputs)
     if images is None:
         raise ValueError(
             "inputs: patches are cut out of images; one array (inputs, height, width, channels) "
@@ -161,7 +158,7 @@ def favourites(
     patches_per_row = min(k, len(images), MAX_PATCHES)
     rows = [_strongest(maps[..., f], patches_per_row) for f in numbers[:MAX_FILTERS]]
     places = sorted({place for row in rows for _, place, _ in row})
-    fields = dict(zip(places, receptive_fields(source, layer, inputs, places), strict=True))
+    fields = dict(zip(places, receptive_fields(model, layer, inputs, places), strict=True))
     levels = rgb_levels(images)
     size = _largest_patch(levels[0], list(fields.values()))
     empty_cell = resize(np.full((*size, 3), float(LIGHT_GREY[0])), _SIDE)

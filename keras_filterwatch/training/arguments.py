@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_filterwatch.alarms import Rule, rule_name
 from keras_filterwatch.draw.catalogue import DEFAULT_PICTURES, PICTURES
+from keras_filterwatch.image_windows import Window, parse_windows
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.rules import RULES
 from keras_filterwatch.scoring import UserMetric
@@ -69,6 +70,11 @@ def pictures(images: bool | str | Iterable[str], has_probe: bool) -> tuple[str, 
                 f"images: {name!r} shows what units do for inputs: give probe=inputs too."
             )
     return names
+
+
+def windows(window: Mapping[str, Window]) -> dict[str, Window]:
+    """Returns the images that layers read flattened; their names are looked up in the model."""
+    return parse_windows(window)
 
 
 def user_metrics(metrics: Mapping[str, UserMetric]) -> dict[str, UserMetric]:

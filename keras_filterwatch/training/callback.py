@@ -10,15 +10,19 @@ import keras
 
 from keras_filterwatch.alarms import Alarm, Rule
 from keras_filterwatch.diagnosis import Diagnosis
+from keras_filterwatch.draw.film_strip import FilmStrip
 from keras_filterwatch.history import History
+from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model import backends
 from keras_filterwatch.model.probe import take_probe
 from keras_filterwatch.model.selection import parse_layers
 from keras_filterwatch.rules import default_rules
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import UserMetric
+from keras_filterwatch.sources.frameworks import check_is_keras_3
 from keras_filterwatch.text import printable
 from keras_filterwatch.training import arguments
+from keras_filterwatch.training.callback_order import misplaced_callbacks
 from keras_filterwatch.training.clock import Clock
 from keras_filterwatch.training.notices import Notices, Problem
 from keras_filterwatch.training.observer import Observer
@@ -61,6 +65,9 @@ class FilterWatch(keras.callbacks.Callback):
         stop_on: names of the rules whose errors and warnings end training; notes do not.
         writers: objects that get each step's `Report` too: `writer.write(report)`, and
             `writer.close()` at the end of a fit.
+        window: for Dense layers that read flattened images, the image: a kernel's or layer's name,
+            or a glob pattern, -> `(height, width, channels)`, such as `{"dense": (28, 28, 1)}`.
+            Not needed behind a Flatten layer.
 
     Attributes:
         history: the `Scores` of each step, oldest first; of more than 256 some older ones are
@@ -71,6 +78,13 @@ class FilterWatch(keras.callbacks.Callback):
         diagnosis: the most probable cause of the alarms that hold, the evidence, and what to try
             first.
         problems: what went wrong while watching, oldest first.
+        snapshot: the kernels at the last step, as a `Snapshot`.
+        film_strips: the histories of the filters of the layers that are drawn.
+
+    What takes a model also takes the callback, during a training and after it: `fw.score(watch)`
+    and the pictures of `fw.draw`, such as `fw.draw.film_strip(watch)`. Scores and pictures of
+    kernels show the last step, and `activations`, `favourites` and `maximize` the model as it is
+    now.
 
     Training waits for the noise scores, norms and updates, and for what the probe and the pictures
     of outputs ask the model. The other scores, metrics, rules, pictures and events follow in a
@@ -78,9 +92,9 @@ class FilterWatch(keras.callbacks.Callback):
     `notes` and `diagnosis` wait for them; other threads get the last finished step. If `stop_on` is
     given, training waits too.
 
-    A copy, also by pickle, has the arguments and the results so far, and starts anew when it
-    watches a training. What Python cannot pickle, such as a lambda among the metrics, cannot be
-    pickled here either.
+    A copy, also by pickle, has the arguments and the results so far, but no weights and no model,
+    so that there is nothing to draw; it starts anew when it watches a training. What Python cannot
+    pickle, such as a lambda among the metrics, cannot be pickled here either.
 
     Raises:
         ValueError, TypeError: an argument that cannot be used.
@@ -109,6 +123,7 @@ class FilterWatch(keras.callbacks.Callback):
         metrics: Mapping[str, UserMetric] | None = None,
         stop_on: str | Iterable[str] = (),
         writers: Iterable[Writer] = (),
+        window: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.log_dir = arguments.local_directory(log_dir)
@@ -121,6 +136,7 @@ class FilterWatch(keras.callbacks.Callback):
         self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
         self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
         self.writers = arguments.user_writers(writers)
+        self.window = None if window is None else arguments.windows(window)
         self._start()
 
     def _start(self) -> None:
@@ -132,6 +148,7 @@ class FilterWatch(keras.callbacks.Callback):
         self._observer = Observer(
             *(self.layers, self.probe, self.images),
             *(self._clock, self._notices, self._recorder),
+            window=self.window,
         )
         self._fit_begins = self._waits_for_weights = False
         self._copied: tuple[Record, list[Problem]] | None = None
@@ -194,8 +211,46 @@ class FilterWatch(keras.callbacks.Callback):
             return [*self._copied[1], *self._notices.problems]
         return self._notices.problems
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """The kernels at the last step: a copy, which training does not change.
+
+        Raises:
+            ValueError: nothing was watched yet.
+        """
+        snapshot = self._observer.snapshot
+        if snapshot is None:
+            raise ValueError(self._nothing_to_draw)
+        return snapshot
+
+    @property
+    def film_strips(self) -> dict[str, FilmStrip]:
+        """The history of each layer that is drawn, by its name, in the network's order.
+
+        `fw.draw.film_strip(watch)` and `fw.draw.movie(watch, path)` show them. They are kept with
+        `images=False` too: 16 steps, evenly in log time, of up to 32 filters of a layer.
+
+        Raises:
+            ValueError: nothing was watched yet.
+        """
+        if self._observer.last is None:
+            raise ValueError(self._nothing_to_draw)
+        return self._recorder.film_strips
+
+    @property
+    def _nothing_to_draw(self) -> str:
+        if self._copied:
+            return (
+                "this FilterWatch is a copy: it has the scores of a training, and neither weights "
+                "nor pictures. Take these from the FilterWatch that watched the training."
+            )
+        return (
+            "this FilterWatch has watched nothing yet: pass it to model.fit(..., "
+            "callbacks=[watch]) first."
+        )
+
     def summary(self) -> None:
-        """Prints the last scores, all alarms, the notes that hold, the diagnosis and problems."""
+        """Prints what the last scores mean, the scores, alarms, notes that hold and diagnosis."""
         record = self._record
         lines = [str(record.history[-1]) if record.history else "Nothing was watched yet."]
         lines += [f"alarm at {_step_and_message(alarm)}" for alarm in record.judgement.alarms]
@@ -221,7 +276,12 @@ class FilterWatch(keras.callbacks.Callback):
         return own and not self._batches_between
 
     def set_model(self, model: keras.Model) -> None:
-        """Starts anew if this is another model than before."""
+        """Starts anew if this is another model than before.
+
+        Raises:
+            TypeError: the model is one of Keras 2.
+        """
+        check_is_keras_3(model)
         with self._notices.guard("the model could not be set", "Nothing is watched"):
             if self._model is not None and model is not self._model:
                 self._start_anew("This is another model")
@@ -230,6 +290,9 @@ class FilterWatch(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Finds the kernels, unless the model has none before its first batch."""
         self._fit_begins = True
+        with self._notices.guard("the order of callbacks could not be read", "No hint is given"):
+            for what in misplaced_callbacks(self):
+                self._notices.warn_once(what, "Its logs lack the score: put FilterWatch first")
         with self._notices.guard("the kernels could not be found", "Nothing is watched"):
             self._waits_for_weights = not backends.has_weights(self.model)
             if not self._waits_for_weights and not self._observer.watch(self.model):

@@ -13,9 +13,11 @@ from keras_filterwatch.draw.catalogue import PictureCatalogue, Pictures
 from keras_filterwatch.kernels import Array, Snapshot
 from keras_filterwatch.model import backends, find
 from keras_filterwatch.model.facts import metric_directions, model_facts
+from keras_filterwatch.model.kernel_images import guess_note
 from keras_filterwatch.model.probe import Probe, ProbeData, ProbeResults
 from keras_filterwatch.model.watched_kernel import Note, WatchedLayers
-from keras_filterwatch.scores import Scores, skipped_lines
+from keras_filterwatch.score_table import skipped_lines
+from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import quick_scores
 from keras_filterwatch.text import printable
 from keras_filterwatch.training.clock import Clock
@@ -33,6 +35,7 @@ class Observer:
         clock: counts epochs and batches.
         notices: prints messages and records problems.
         recorder: takes each step.
+        window: the images that Dense layers read flattened, as `FilterWatch` takes them.
 
     Attributes:
         has_noise_score: True once a layer had a noise score.
@@ -47,6 +50,7 @@ class Observer:
         clock: Clock,
         notices: Notices,
         recorder: Recorder,
+        window: Mapping[str, Any] | None = None,
     ) -> None:
         self.has_noise_score = False
         self.last: Scores | None = None
@@ -56,6 +60,7 @@ class Observer:
         self._clock = clock
         self._notices = notices
         self._recorder = recorder
+        self._window = window
         self._watched: WatchedLayers | None = None
         self._probe: Probe | None = None
         # facts are read once in each fit: those of metrics at the end of its first epoch
@@ -67,6 +72,13 @@ class Observer:
         self._previous: Snapshot | None = None
         self._buffers: dict[str, Array] = {}
         self._lock = threading.Lock()  # two fits may share a callback
+        self._buffers_lock = threading.Lock()  # other threads may ask for the snapshot
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The kernels at the last step, in memory of their own; None before the first step."""
+        with self._buffers_lock:
+            return self._previous and self._previous.copied()
 
     def watch(self, model: keras.Model, has_trained: bool = False) -> bool:
         """Finds the kernels of a model.
@@ -78,7 +90,8 @@ class Observer:
         Returns:
             False if other kernels are watched already: another observer is needed.
         """
-        watched = find.find(model, self._layers)
+        inputs = self._probe_data.inputs if self._probe_data else None
+        watched = find.find(model, self._layers, window=self._window, inputs=inputs)
         if self._watched is None:
             self._watched = watched
             self._announce(model)
@@ -97,6 +110,8 @@ class Observer:
         self._recorder.catalogue = catalogue
         for note in (*self._watched.problems, *self._watched.notes):
             self._notices.warn_once(*note)
+        for name, guess in self._watched.guesses.items():
+            self._notices.say(str(guess_note(name, guess)))
         kernels = "1 kernel" if len(names) == 1 else f"{len(names)} kernels"
         drawn_layers = ", ".join(map(printable, catalogue.layers))
         pictures = f", draws {drawn_layers}" if drawn_layers else ""
@@ -109,7 +124,8 @@ class Observer:
             self._notices.say(
                 "No kernel has a window larger than 1, so there are no pictures, noise scores and "
                 "`filter_noise`. A Dense layer that reads images has a window where a Flatten "
-                "layer stands before it."
+                "layer stands before it, or where `window` says so: FilterWatch(..., "
+                f"window={{{names[0]!r}: (height, width, channels)}})."
             )
 
     def take_step(self, model: keras.Model, logs: Mapping[str, Any] | None = None) -> Scores | None:
@@ -156,7 +172,8 @@ class Observer:
         )
         self.has_noise_score = self.has_noise_score or not math.isnan(quick.filter_noise)
         pictures = self._pictures_of_outputs(watched, snapshot, model)
-        self._previous = snapshot.copied(self._buffers)
+        with self._buffers_lock:
+            self._previous = snapshot.copied(self._buffers)
         first = self._first or self._previous
         self._first = self._first or self._previous.condensed()
         self.last = quick

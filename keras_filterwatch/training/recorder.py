@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from keras_filterwatch.alarms import Alarm, Judgement, Rule, follow
 from keras_filterwatch.diagnosis import CANNOT_TELL, Diagnosis, diagnose
 from keras_filterwatch.draw.catalogue import Drawing, PictureCatalogue, Pictures
+from keras_filterwatch.draw.film_strip import FilmStrip
 from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model_facts import ModelFacts
@@ -77,6 +79,12 @@ class Recorder:
         self._worker.finish()
         return self._record
 
+    @property
+    def film_strips(self) -> dict[str, FilmStrip]:
+        """Copies of the histories of the layers that are drawn; waits as `record` does."""
+        self._worker.finish()
+        return {name: copy(strip) for name, strip in list(self.catalogue.film_strips.items())}
+
     def wait(self) -> None:
         """Waits until every step is finished, in whichever thread."""
         self._worker.wait()
@@ -123,9 +131,16 @@ class Recorder:
         return pictures
 
     def _add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
-        scores, failures = full_scores(quick, snapshot, first, self._metrics)
+        start = self._record.history[0] if self._record.history else None
+        scores, failures = full_scores(quick, snapshot, first, self._metrics, start)
         self._report_failures(failures, scores.step)
         self._judge(with_step(self._record.history, scores))
+        with self._notices.guard(
+            "the history of the filters could not be kept",
+            "Film strips lack the step",
+            step=scores.step,
+        ):
+            self.catalogue.add_step(snapshot, scores)
         drawings = self.catalogue.of_kernels(snapshot, scores)
         self._write({**pictures, **self.pictures(drawings, scores.step)})
 
