@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from keras_filterwatch.keras_backend import explains_missing_backend
+
 if TYPE_CHECKING:
     from keras_filterwatch import draw, metrics, rules
     from keras_filterwatch.alarms import Alarm
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from keras_filterwatch.rules import default_rules
     from keras_filterwatch.scores import Scores
     from keras_filterwatch.scoring import score
+    from keras_filterwatch.sources import snapshot_of
     from keras_filterwatch.training.callback import FilterWatch
 
 __version__ = "0.1.0"
@@ -34,6 +37,7 @@ __all__ = [
     "metrics",
     "rules",
     "score",
+    "snapshot_of",
 ]
 
 _MODULES = {
@@ -49,13 +53,15 @@ _MODULES = {
     "diagnose": "diagnosis",
     "maximize": "model.maximize",
     "score": "scoring",
+    "snapshot_of": "sources",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Loads a public name when it is asked for: metrics alone need not wait for Keras."""
     if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        with explains_missing_backend():
+            return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}.")

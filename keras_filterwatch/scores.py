@@ -1,20 +1,18 @@
 """Scores and LayerScores: the numbers of a network at one step, and their table."""
 
+import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
+from keras_filterwatch import score_table, sentences
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.text import printable, suggestion
-
-_LISTED_LAYERS = 8  # of those skipped for one reason; `Scores.skipped` has them all
-_COLUMNS = (
-    *("noise", "noise_z", "slices", "dc", "anisotropy"),
-    *("dead", "dead_units", "saturated_units", "update", "rotation"),
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,6 +29,8 @@ class LayerScores(Mapping[str, float]):
         filters: name -> the number of each filter, `(filters,)`, NaN where undefined. Empty in
             older steps of a `FilterWatch` that watches a large network.
         trainable: whether training may change the layer.
+        kind: how the layer uses the kernel, as `Kernel.kind` says.
+        noise_at_start: the noise score at the first step of the training; NaN if unknown.
 
     Example:
         >>> layer = LayerScores("Conv2D", (3, 3, 1, 8), "untrained", {"noise": 1.01}, {})
@@ -44,6 +44,8 @@ class LayerScores(Mapping[str, float]):
     numbers: Mapping[str, float]
     filters: Mapping[str, Array]
     trainable: bool = True
+    kind: str = "unknown"
+    noise_at_start: float = math.nan
 
     def __post_init__(self) -> None:
         arrays = {name: _read_only(values) for name, values in self.filters.items()}
@@ -53,7 +55,18 @@ class LayerScores(Mapping[str, float]):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), _field_values(self)
 
-    def __getitem__(self, name: str) -> float:
+    @property
+    def sentence(self) -> str:
+        """What the scores mean, in plain words; it follows the layer's name in the table."""
+        return sentences.sentence(self)
+
+    @overload
+    def __getitem__(self, name: Literal["verdict"]) -> str: ...  # type: ignore[overload-overlap]
+    @overload
+    def __getitem__(self, name: str) -> float: ...
+    def __getitem__(self, name: str) -> float | str:
+        if name == "verdict":  # a column of the table too
+            return self.verdict
         if name not in self.numbers:
             raise KeyError(f"no score {name!r}: unknown, or undefined here; there are {[*self]}.")
         return self.numbers[name]
@@ -71,7 +84,7 @@ class LayerScores(Mapping[str, float]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(Mapping[str, LayerScores]):
-    """The scores of a network at one step, by layer name; prints as a table.
+    """The scores of a network at one step, by layer name; prints as sentences and a table.
 
     It cannot be changed: the mappings in it are read-only.
 
@@ -85,11 +98,15 @@ class Scores(Mapping[str, LayerScores]):
         updates: updates that the optimizer has made so far; None if unknown.
 
     Example:
-        >>> layer = LayerScores("Conv2D", (3, 3, 1, 8), "untrained", {"noise": 1.01}, {})
+        >>> layer = LayerScores("Conv2D", (3, 3, 8, 64), "structured", {"noise": 0.31}, {})
         >>> Scores(0, 0, {"conv": layer}, skipped={"bn": "no kernel"})
-        layer  kernel   noise  verdict
-        --------------------------------
-        conv   3x3x1x8   1.01  untrained
+        conv: not random. Noise score 0.31, where 1 is noise and 0 as smooth as can be. Deeper \
+layers read the outputs of other filters, so their weights need not look like anything; look at \
+the patches that excite the filters (fw.draw.favourites).
+        <BLANKLINE>
+        layer  kernel    noise  verdict
+        ----------------------------------
+        conv   3x3x8x64   0.31  structured
         not watched: bn (no kernel)
     """
 
@@ -140,24 +157,34 @@ class Scores(Mapping[str, LayerScores]):
         return len(self.layers)
 
     def __repr__(self) -> str:
-        return _table(self)
+        return score_table.as_text(self)
 
+    def _repr_html_(self) -> str:
+        return score_table.as_html(self)
 
-def skipped_lines(skipped: Mapping[str, str]) -> list[str]:
-    """Returns a line for each reason, with the layers that are not watched because of it.
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Returns all numbers of all layers as CSV, a line for each layer; writes them to `path`.
 
-    Example:
-        >>> skipped_lines({"bn": "no kernel", "pool": "no kernel"})
-        ['not watched: bn, pool (no kernel)']
-    """
-    lines = []
-    for reason in dict.fromkeys(skipped.values()):
-        names = [printable(name) for name, why in skipped.items() if why == reason]
-        rest = len(names) - _LISTED_LAYERS
-        more = f" and {rest} more" if rest > 0 else ""
-        listed = ", ".join(names[:_LISTED_LAYERS])
-        lines.append(f"not watched: {listed}{more} ({printable(reason)})")
-    return lines
+        Columns: `layer`, `layer_type`, `kernel` (its shape), `verdict`, `sentence`, `trainable`,
+        and the scores. What is undefined for a layer is an empty cell.
+
+        Example:
+            >>> layer = LayerScores("Conv2D", (1, 1, 4, 8), "undetermined", {"norm": 0.5}, {})
+            >>> Scores(0, 0, {"conv": layer}).to_csv().splitlines()[0]
+            'layer,layer_type,kernel,verdict,sentence,trainable,norm'
+        """
+        text = score_table.as_csv(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_pandas(self) -> Any:
+        """Returns what `to_csv` does as a pandas DataFrame, with the layers' names as its index.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return score_table.as_data_frame(self)
 
 
 def _read_only(values: Array) -> Array:
@@ -170,22 +197,3 @@ def _field_values(scores: LayerScores | Scores) -> tuple[Any, ...]:
     """Returns the values of all fields, with mappings as dicts, which can be pickled and copied."""
     values = (getattr(scores, one_field.name) for one_field in fields(scores))
     return tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values)
-
-
-def _table(scores: Scores) -> str:
-    columns = [name for name in _COLUMNS if any(name in layer for layer in scores.values())]
-    rows = [["layer", "kernel", *columns, "verdict"]]
-    for name, layer in scores.items():
-        numbers = [f"{layer[column]:.3g}" if column in layer else "-" for column in columns]
-        shape = "x".join(map(str, layer.shape))
-        rows.append([printable(name), shape, *numbers, layer.verdict])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i in (0, 1, len(row) - 1) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join(lines + skipped_lines(scores.skipped))

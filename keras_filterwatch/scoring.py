@@ -47,12 +47,14 @@ def score(
     outputs: Mapping[str, Outputs] | None = None,
     gradients: Mapping[str, Array] | None = None,
     logs: Mapping[str, float] | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    window: Mapping[str, Any] | None = None,
 ) -> Scores:
     """Scores a network's kernels.
 
     Args:
-        source: a Keras model, the path of one saved as `.keras` or `.h5`, a `Snapshot`, or a dict
-            `{name: array}` of kernels with axes `(*spatial, channels, filters)`.
+        source: a Keras model, a PyTorch module, the path of a Keras model saved as `.keras` or
+            `.h5`, a `Snapshot`, a `FilterWatch`, or a dict of arrays, which may be nested.
         first: the snapshot that `rotation` is measured from.
         previous: the snapshot that `update` is measured from.
         metrics: more scores, name -> function of the kernel's array, `(*spatial, channels,
@@ -61,6 +63,10 @@ def score(
         outputs: layer name -> the outputs of its units for probe inputs.
         gradients: layer name -> the gradient of a loss by its kernel, in the kernel's shape.
         logs: what Keras logged at this step.
+        layout: of a dict, the order of the arrays' axes, such as `"OIHW"`; None for the order of
+            the framework: `"OIHW"` for tensors of PyTorch, Keras's own for all others.
+        window: layer name -> `(height, width, channels)` of the image that a Dense layer reads
+            flattened, such as `{"dense": (28, 28, 1)}`.
 
     Returns:
         The scores of each layer, which print as a table. What is undefined for a layer is absent.
@@ -76,9 +82,10 @@ def score(
         >>> scores["conv"].verdict, float(scores["conv"]["peak"])
         ('structured', 4.0)
     """
-    snapshot = snapshot_of(source)
+    snapshot = snapshot_of(source, layout=layout, window=window)
     quick = quick_scores(snapshot, previous, outputs=outputs, logs=logs, gradients=gradients)
-    scores, failures = full_scores(quick, snapshot, first, metrics or {})
+    start = quick_scores(first) if first else None
+    scores, failures = full_scores(quick, snapshot, first, metrics or {}, start)
     if failures:
         raise ValueError(str(failures[0])) from failures[0].error
     return scores
@@ -114,8 +121,11 @@ def quick_scores(
             gradient=(gradients or {}).get(kernel.name),
         )
         numbers, filters = _defined(_measurements(facts, quick=True))
-        shape, trainable = kernel.array.shape, kernel.trainable
-        return LayerScores(kernel.layer_type, shape, "undetermined", numbers, filters, trainable)
+        return LayerScores(
+            *(kernel.layer_type, kernel.array.shape, "undetermined", numbers, filters),
+            trainable=kernel.trainable,
+            kind=kernel.kind,
+        )
 
     names = [kernel.name for kernel in snapshot.kernels]
     layers = dict(zip(names, _for_each(snapshot.kernels, layer_scores), strict=True))
@@ -145,6 +155,7 @@ def full_scores(
     snapshot: Snapshot,
     first: Snapshot | None,
     metrics: Mapping[str, UserMetric],
+    start: Scores | None = None,
 ) -> tuple[Scores, list[ScoringFailure]]:
     """Returns all scores, and the failures of the user's own metrics.
 
@@ -153,6 +164,7 @@ def full_scores(
         snapshot: the kernels.
         first: the snapshot that `rotation` is measured from; None if it is not known.
         metrics: the user's own metrics, as for `score`. Where one fails, its score is absent.
+        start: the scores at the first step of the training; None if they are not known.
 
     Example:
         >>> import numpy as np
@@ -168,8 +180,10 @@ def full_scores(
         facts = KernelFacts(kernel, first=first_weights.get(kernel.name), known=layer.filters)
         numbers, filters = _defined(_measurements(facts, quick=False))
         numbers = {**layer.numbers, **numbers}
-        # what is left of a layer that diverged says little about the layer
-        verdict = noise.verdict(numbers, layer.shape) if facts.finite.all() else "undetermined"
+        verdict = noise.verdict(numbers, layer.shape)
+        # what is left of a layer that diverged says little about it, and noise may be a wrong guess
+        if not facts.finite.all() or (verdict == "untrained" and kernel.image_is_guess):
+            verdict = "undetermined"
         measurements, failed = _user_measurements(kernel, metrics)
         user_numbers, user_filters = _defined(measurements)
         layers[kernel.name] = replace(
@@ -177,6 +191,7 @@ def full_scores(
             verdict=verdict,
             numbers=numbers | user_numbers,
             filters={**layer.filters, **filters, **user_filters},
+            noise_at_start=start[kernel.name].get("noise", math.nan) if start else math.nan,
         )
         failures += failed
     return replace(quick, layers=layers), failures

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [path.relative_to(ROOT).as_posix() for path in tables.PAGES]
 # Pages whose examples run one after the other. Those of the gallery need several networks, which
 # docs/gallery.py trains.
-RUNNABLE = ["README.md", "docs/scores.md", "docs/alarms.md", "docs/tensorboard.md"]
+RUNNABLE = [
+    *("README.md", "docs/scores.md", "docs/alarms.md", "docs/tensorboard.md", "docs/inputs.md"),
+]
 
 
 def text_of(page):

@@ -1,7 +1,10 @@
 """Scores and LayerScores: mappings that nobody can change, and a table."""
 
 import copy
+import csv
+import io
 import pickle
+import sys
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -9,7 +12,8 @@ import pytest
 
 import keras_filterwatch as fw
 from keras_filterwatch.metrics.activity import Outputs
-from keras_filterwatch.scores import LayerScores, Scores, skipped_lines
+from keras_filterwatch.score_table import skipped_lines
+from keras_filterwatch.scores import LayerScores, Scores
 
 
 def layer(shape=(3, 3, 1, 4), **numbers):
@@ -167,10 +171,11 @@ def test_dead_filters_are_those_of_the_units_where_they_are_known():
     assert measured.dead_filters == pytest.approx(2 / 16)
 
 
-def test_scores_print_as_a_table_with_the_layers_that_are_not_watched():
+def test_scores_print_as_sentences_and_a_table_with_the_layers_that_are_not_watched():
     watched = fw.Snapshot(3, (fw.Kernel("conv", "Conv2D", noise_kernel()),), {"bn": "no kernel"})
     measured = fw.score(watched)
-    header, _, row, skipped = str(measured).splitlines()
+    sentence, _, header, _, row, skipped = str(measured).splitlines()
+    assert sentence == f"conv: {measured['conv'].sentence}"
     columns = dict(zip(header.split(), row.split(), strict=True))
     assert columns["layer"] == "conv"
     assert columns["kernel"] == "3x3x16x32"
@@ -181,7 +186,7 @@ def test_scores_print_as_a_table_with_the_layers_that_are_not_watched():
 
 def test_a_score_that_a_layer_does_not_have_is_a_dash_in_the_table():
     table = str(Scores(0, 0, {"a": layer(noise=0.5), "head": layer((64, 4), dead=0.25)}))
-    assert table.splitlines() == [
+    assert table.splitlines()[-4:] == [
         "layer  kernel   noise  dead  verdict",
         "--------------------------------------",
         "a      3x3x1x4    0.5     -  untrained",
@@ -192,7 +197,7 @@ def test_a_score_that_a_layer_does_not_have_is_a_dash_in_the_table():
 def test_control_characters_in_names_do_not_reach_the_console():
     odd = "red\x1b[31m\nrow"
     named = Scores(0, 0, {odd: layer()}, skipped={odd: f"{odd} reason"})
-    assert len(str(named).splitlines()) == 4
+    assert len(str(named).splitlines()) == 6  # a sentence, none, three of the table, the skipped
     assert "\x1b" not in str(named)
     assert "\x1b" not in repr(LayerScores("", (1, 1), "untrained", {odd: 1.0}, {}))
 
@@ -207,3 +212,43 @@ def test_many_layers_of_one_reason_are_counted():
     ]
     eight = dict.fromkeys("abcdefgh", "x")
     assert skipped_lines(eight) == ["not watched: a, b, c, d, e, f, g, h (x)"]
+
+
+def test_the_verdict_is_a_column():
+    assert layer()["verdict"] == layer().verdict == "untrained"
+    assert "verdict" in layer()
+    assert "verdict" not in list(layer())  # the numbers
+
+
+def test_csv_has_all_numbers_in_full_precision():
+    one = Scores(0, 0, {"a,b": layer(noise=1 / 3), "c": layer(dc=0.25)})
+    first, second = csv.DictReader(io.StringIO(one.to_csv()))
+    assert first["layer"] == "a,b"
+    assert float(first["noise"]) == 1 / 3
+    assert (first["dc"], second["noise"]) == ("", "")
+    assert (second["kernel"], second["verdict"]) == ("3x3x1x4", "untrained")
+    assert first["sentence"] == one["a,b"].sentence
+
+
+def test_csv_is_written_to_a_file(tmp_path):
+    assert scores().to_csv(tmp_path / "scores.csv") == (tmp_path / "scores.csv").read_text()
+
+
+def test_scores_without_layers_are_a_csv_without_rows():
+    assert Scores(0, 0, {}).to_csv() == "layer\n"
+
+
+def test_without_pandas_the_error_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)  # its import fails
+    with pytest.raises(ImportError, match=r"pip install pandas, or take Scores.to_csv\(\)"):
+        scores().to_pandas()
+
+
+def test_html_shows_sentences_and_table_with_hostile_names_escaped():
+    hostile = Scores(0, 0, {"<script>alert(1)</script>": layer()}, {"<b>": "no <i>kernel"})
+    shown = hostile._repr_html_()
+    assert "<script>" not in shown
+    assert "<b>" not in shown
+    assert "<i>" not in shown
+    assert shown.count("<tr>") == 2
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;: like random weights" in shown

@@ -342,3 +342,14 @@ def test_many_weights_are_scored_where_no_thread_can_be_had(monkeypatch):
     threads, scores = threads_of_quick_scores(large_snapshot(), monkeypatch)
     assert threads == {threading.get_ident()}
     assert len(scores) == 5
+
+
+def test_noise_in_an_image_that_is_a_guess_is_no_evidence_that_a_layer_is_untrained():
+    weights = np.random.default_rng(0).standard_normal((28, 28, 1, 100))
+    verdicts = {
+        is_guess: fw.score(
+            fw.Snapshot(0, (fw.Kernel("dense", "Dense", weights, image_is_guess=is_guess),))
+        )["dense"].verdict
+        for is_guess in (False, True)
+    }
+    assert verdicts == {False: "untrained", True: "undetermined"}

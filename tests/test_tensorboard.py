@@ -19,7 +19,9 @@ from tensorboard.util import tensor_util
 from viewer import ask, read, serving
 
 import keras_filterwatch as fw
+from keras_filterwatch import text
 from keras_filterwatch.metrics import activity
+from keras_filterwatch.sentences import overview
 from keras_filterwatch.writers import tensorboard
 
 
@@ -104,16 +106,28 @@ def test_alarms_that_hold_are_counted(run):
     assert [int(count) for _, count in counts] == [0, 0, 1, 2, 1, 1, 1]
 
 
-def test_the_text_about_alarms_is_written_where_one_begins_or_ends(run):
-    directory, _, _ = run
-    texts = read(directory / "filterwatch")["alarms"]
-    assert [step for step, _ in texts] == [0, 1, 2, 3, 4]
-    assert texts[0][1].item().decode() == "No alarm so far."
+def texts_of(run):
+    """(step, lines) of each text that was written."""
+    texts = read(run[0] / "filterwatch")["alarms"]
+    return [(step, text.item().decode().splitlines()) for step, text in texts]
+
+
+def test_the_text_begins_with_a_sentence_about_each_layer_that_matters(run):
+    history = run[1].history
+    for step, lines in texts_of(run):
+        sentences = overview(history[step])
+        assert lines[: len(sentences)] == [f"- {text.markdown(line)}" for line in sentences]
+        assert lines[len(sentences)] == ""
+
+
+def test_the_first_text_says_that_there_is_no_alarm(run):
+    assert texts_of(run)[0][1][-1] == "No alarm so far."
 
 
 def test_the_last_text_has_all_alarms_and_notes_with_begin_end_and_level(run):
-    directory, watch, _ = run
-    lines = read(directory / "filterwatch")["alarms"][-1][1].item().decode().splitlines()
+    _, watch, _ = run
+    lines = texts_of(run)[-1][1]
+    lines = lines[lines.index("") + 1 :]
     head = [
         "| begin | end | level | rule | layer | what was measured |",
         "|---|---|---|---|---|---|",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_filterwatch import sentences
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.report import Report
@@ -116,7 +117,7 @@ def report_contents(report: Report, last_text: str = "") -> Iterator[Content]:
     """Yields what is written of one step.
 
     Curves `<score>/<NN>_<layer>`, `<score>_per_filter/...` as histograms over the filters,
-    `<picture>/...`, `alarm_count`, and `alarms` as text where it has changed. NN is the layer's
+    `<picture>/...`, `alarm_count`, and the text `alarms` where it has changed. NN is the layer's
     place, zero-padded, so that TensorBoard keeps the order of the model.
 
     Args:
@@ -164,7 +165,11 @@ def chart_page(scores: Scores) -> ChartPage:
 
 
 def alarms_as_markdown(report: Report) -> str:
-    """Returns the alarms and notes so far, so that the last text that TensorBoard keeps has all."""
+    """Returns a sentence about each layer that matters, and all alarms and notes so far.
+
+    The last text that TensorBoard keeps so has all of them.
+    """
+    overview = [f"- {markdown(line)}" for line in sentences.overview(report.scores)]
     if any(alarm.ended is None for alarm in report.alarms):
         cause, advice = markdown(report.diagnosis.cause), markdown(report.diagnosis.advice)
         lines = [f"**Probable cause: {cause}.** {advice}"]
@@ -173,7 +178,7 @@ def alarms_as_markdown(report: Report) -> str:
     lines += _table(report.alarms)
     if report.notes:
         lines += ["", "Notes: odd, but harmless so far.", *_table(report.notes)]
-    return "\n".join(lines)
+    return "\n".join([*overview, *[""] * bool(overview), *lines])
 
 
 def _table(alarms: Sequence[Alarm]) -> list[str]:

@@ -1,0 +1,218 @@
+"""What the scores of a layer mean, in plain sentences."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import keras_filterwatch as fw
+from keras_filterwatch import sentences
+from keras_filterwatch.scores import LayerScores
+from keras_filterwatch.sentences.situations import SITUATIONS
+
+
+def layer(
+    shape=(5, 5, 3, 32),
+    verdict="structured",
+    kind="conv",
+    filters=None,
+    start=math.nan,
+    **numbers,
+):
+    """The scores of a layer whose filters are smooth, and of enough slices, unless told."""
+    known = {"noise": 0.4, "slices": 96.0} if len(shape) > 2 else {}
+    scores = known | numbers
+    return LayerScores("", shape, verdict, scores, filters or {}, kind=kind, noise_at_start=start)
+
+
+NOT_FINITE = {"norm": np.array([1.0, math.nan, math.inf])}
+RANDOM = {"verdict": "untrained", "noise": 1.01}
+CASES = {
+    "diverged": layer((5, 5, 3, 3), "undetermined", filters=NOT_FINITE),
+    "never active": layer(dead_units=1.0),
+    "rarely active": layer(dead_units=0.75),
+    "next to no weight": layer(dead=0.5),
+    "one filter": layer(duplicates=1.0, effective_rank=1.0),
+    "random at rest": layer(rotation=1e-5, start=1.01, **RANDOM),
+    "rough and deeper": layer((3, 3, 16, 32), start=1.0, noise=0.97),
+    "random although trained": layer(rotation=0.4, start=1.01, **RANDOM),
+    "random": layer(**RANDOM),
+    "too few slices": layer((3, 3, 1, 8), "undetermined", slices=8.0),
+    "a little structure": layer(verdict="undetermined", noise=0.93),
+    "rough structure": layer(noise=1.0, anisotropy=0.5),
+    "structure": layer(),
+    "saturated": layer((64, 10), kind="dense", saturated_units=0.5),
+    "no window": layer((64, 10), kind="dense"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_layer_is_in_the_situation_that_its_scores_tell(name):
+    assert sentences.situation(CASES[name]).name == name
+
+
+def test_a_frozen_layer_that_looks_random_is_random_and_frozen():
+    frozen = LayerScores("", (5, 5, 3, 32), "untrained", {"noise": 1.0, "slices": 96.0}, {}, False)
+    assert sentences.situation(frozen).name == "random and frozen"
+
+
+def test_every_situation_has_a_case_here():
+    assert {*CASES, "random and frozen"} == {row.name for row in SITUATIONS}
+
+
+def test_a_noise_score_that_fell_is_told_with_both_ends():
+    text = layer((3, 3, 3, 32), noise=0.58, start=0.93).sentence
+    assert text.startswith("not random. Its noise score fell from 0.93 to 0.58, where 1")
+
+
+def test_a_first_layer_of_3x3_is_told_that_its_windows_show_no_edges():
+    text = layer((3, 3, 3, 32)).sentence
+    assert "Windows of 3x3 are too small to show edges" in text
+    assert "a first layer of 5x5" in text
+
+
+def test_a_deeper_layer_of_3x3_gets_no_advice_about_its_window():
+    text = layer((3, 3, 32, 64)).sentence
+    assert "too small" not in text
+    assert "outputs of other filters" in text
+
+
+def test_labels_of_a_first_layer_are_counted():
+    labels = {
+        "labels": np.array(["edge"] * 4 + ["colour"] + ["smooth"] * 2 + ["unclassified"] * 25)
+    }
+    assert "4 edges, 1 colour, 2 smooth among 32 filters" in layer(filters=labels).sentence
+
+
+def test_looking_is_called_fruitless_where_no_filter_has_a_name():
+    labels = {"labels": np.array(["unclassified"] * 32)}
+    text = layer(filters=labels).sentence
+    assert "No single filter differs clearly from noise" in text
+    assert "fw.draw.favourites" in text
+
+
+def test_too_few_windows_are_counted_with_the_number_that_it_takes():
+    # 8 windows that count as 6: of equal ones it takes (3 * 8)^2 * (1/18) / (1 - 1/3)^2 = 72
+    text = layer((3, 3, 1, 8), "undetermined", slices=6.0).sentence
+    assert "It has 8 windows of 3x3 weights; it takes about 96 to tell." in text
+
+
+def test_the_share_of_the_weights_that_was_there_before_training_is_said():
+    # a cosine of .9 leaves .81 of the squared weights in the direction of the start
+    text = layer(rotation=0.1, start=1).sentence
+    assert "81% of what the picture shows was there before training." in text
+    assert "before training" not in layer(rotation=0.5, start=1).sentence  # a share of .25
+
+
+def test_before_training_nothing_is_said_about_the_start():
+    assert "before training" not in layer(rotation=0.0).sentence
+    assert sentences.situation(layer(rotation=0.0, **RANDOM)).name == "random"
+
+
+def test_a_first_layer_whose_filters_are_flat_is_not_praised():
+    text = layer(dc=0.97).sentence
+    assert "97% of the weights' energy is the mean of each window" in text
+    assert "energy" not in layer((3, 3, 32, 64), dc=0.97).sentence  # deeper
+
+
+def test_saturated_units_of_a_structured_layer_are_called_harmless():
+    text = layer(saturated_units=1.0).sentence
+    assert "all units stay at the ends of their range" in text
+    assert "harmless as long as the network learns" in text
+
+
+def test_a_few_dead_filters_are_counted():
+    assert "4 of 32 filters have next to no weight" in layer(dead=0.125).sentence
+    assert "4 of 32 units are zero" in layer(dead_units=0.125, dead=0.5 - 1e-9).sentence
+
+
+def test_the_worst_layers_come_first_and_the_others_in_the_order_of_the_network():
+    names = ["structure", "too few slices", "one filter", "diverged", "random"]
+    lines = sentences.overview({name: CASES[name] for name in names})
+    assert [line.partition(":")[0] for line in lines] == [
+        *("diverged", "one filter"),  # faults
+        *("too few slices", "random"),  # open
+        "structure",
+    ]
+
+
+def test_twenty_layers_of_one_kind_are_one_sentence():
+    scores = {f"conv2d_{i}": layer((3, 3, 64, 64), noise=0.3 + i / 100) for i in range(20)}
+    (line,) = sentences.overview(scores)
+    assert line.startswith(
+        "conv2d_0, conv2d_1, conv2d_2 and 17 more: not random. Noise scores 0.30"
+    )
+    assert "0.30 to 0.49" in line
+
+
+def test_first_layers_and_deeper_ones_are_told_apart():
+    scores = {"first": layer((7, 7, 3, 32)), "second": layer((3, 3, 32, 64))}
+    assert len(sentences.overview(scores)) == 2
+
+
+def test_layers_without_a_window_are_told_only_where_there_is_no_other():
+    dense, conv = CASES["no window"], layer()
+    assert [line[:4] for line in sentences.overview({"head": dense, "conv": conv})] == ["conv"]
+    assert [line[:4] for line in sentences.overview({"head": dense})] == ["head"]
+
+
+def test_without_layers_there_is_no_sentence():
+    assert sentences.overview({}) == []
+
+
+def test_a_dense_layer_that_reads_images_is_sent_to_its_templates():
+    assert "fw.draw.templates" in layer((28, 28, 1, 100), kind="dense").sentence
+
+
+numbers = st.dictionaries(
+    st.sampled_from(
+        ["dead", "dead_units", "saturated_units", "rotation", "duplicates", "effective_rank", "dc"]
+    ),
+    st.floats(0, 1),
+)
+shapes = st.sampled_from([(3, 3, 3, 8), (5, 5, 1, 6), (9, 16, 8), (1, 1, 8, 8), (64, 10)])
+verdicts = st.sampled_from(["structured", "untrained", "undetermined"])
+
+
+@given(shapes, verdicts, numbers, st.floats(0, 2), st.floats(1, 1e4), st.booleans())
+def test_any_scores_have_one_line_about_each_layer(shape, verdict, some, noise, slices, trained):
+    with_window = {"noise": noise, "slices": slices} if shape[0] > 1 and len(shape) > 2 else {}
+    one = LayerScores(
+        *("Conv2D", shape, verdict, some | with_window, {}, True),
+        noise_at_start=1.0 if trained else math.nan,
+    )
+    for group in ({"a": one}, {"a": one, "b": one}, dict.fromkeys("abcde", one)):
+        (line,) = sentences.overview(group)
+        assert line.endswith(".")
+        assert "nan" not in line
+        assert line.isprintable()
+
+
+def test_a_real_untrained_network_is_called_random():
+    random = np.random.default_rng(0)
+    scores = fw.score({"conv": random.standard_normal((7, 7, 3, 32))})
+    assert scores["conv"].sentence.startswith("like random weights: noise score")
+    assert repr(scores).startswith(f"conv: {scores['conv'].sentence}\n\nlayer")
+
+
+def test_scores_since_a_first_snapshot_say_how_the_noise_fell():
+    random = np.random.default_rng(0).standard_normal((7, 7, 3, 32))
+    smooth = random.cumsum(axis=0).cumsum(axis=1)
+    before = fw.Snapshot(0, (fw.Kernel("conv", "Conv2D", random),))
+    scores = fw.score({"conv": smooth}, first=before)
+    assert "Its noise score fell from" in scores["conv"].sentence
+
+
+def test_deeper_layers_that_are_hard_to_tell_from_noise_share_a_sentence():
+    rough = {
+        "a": layer((3, 3, 20, 40), "untrained", start=1.0, noise=1.0, rotation=0.05),
+        "b": layer((3, 3, 20, 40), "undetermined", start=1.0, noise=0.96, rotation=0.03),
+        "c": layer((3, 3, 20, 40), "structured", start=1.0, noise=0.98, dc=0.19, rotation=0.04),
+    }
+    (line,) = sentences.overview(rough)
+    assert line.startswith(
+        "a, b and c: hard to tell from random weights: noise scores 0.96 to 1.00"
+    )
+    assert "90% to 94% of what the picture shows was there before training" in line  # .95^2, .97^2
