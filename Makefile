@@ -22,8 +22,8 @@ test-backends: test $(VENV)-jax/ready $(VENV)-torch/ready
 clean:
 	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch logs before-after.png templates.png
 
-$(VENV)/ready: EXTRAS = tensorflow,examples,test
-$(VENV)-jax/ready: EXTRAS = jax,test
+$(VENV)/ready: EXTRAS = tensorflow,examples,test,test-tensorflow
+$(VENV)-jax/ready: EXTRAS = jax,test,test-jax
 $(VENV)-torch/ready: EXTRAS = torch,test
 $(VENV)/ready $(VENV)-jax/ready $(VENV)-torch/ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(@D)

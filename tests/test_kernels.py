@@ -105,7 +105,7 @@ def test_a_kernel_that_cannot_be_condensed_is_copied(array):
 )
 def test_an_array_that_is_no_kernel_is_refused_with_the_reason(array, message):
     with pytest.raises(ValueError, match=message):
-        fw.score({"x": array})
+        fw.Kernel("x", "", array)
 
 
 def test_a_gain_of_the_wrong_size_is_refused():

@@ -25,6 +25,11 @@ def random_kernel(shape, seed):
     return np.random.default_rng(seed).standard_normal(shape)
 
 
+def snapshot_of_kernel(array):
+    """A snapshot whose kernel has these axes, whatever their sizes."""
+    return fw.Snapshot(0, (fw.Kernel("layer", "", array),))
+
+
 def noise_scores(array):
     """The scores of noise.py, where they are defined: of the layer, and of its filters."""
     facts = KernelFacts(fw.Kernel("layer", "", array))
@@ -45,7 +50,7 @@ some_kernel = st.builds(
 def test_no_shape_and_no_value_crashes_or_warns(array):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = fw.score({"layer": array}, first=fw.Snapshot(0, (fw.Kernel("layer", "", array),)))
+        scores = fw.score(snapshot_of_kernel(array), first=snapshot_of_kernel(array))
         str(scores)
     assert all(np.isfinite(number) for number in scores["layer"].values())
     assert all(len(each) == array.shape[-1] for each in scores["layer"].filters.values())
@@ -57,10 +62,10 @@ def test_every_kernel_with_a_window_and_filters_can_be_drawn(array):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if window and array.size:
-            assert 0 < max(fw.draw.filters({"layer": array}).size) <= 2000
+            assert 0 < max(fw.draw.filters(snapshot_of_kernel(array)).size) <= 2000
         else:
             with pytest.raises(ValueError, match="nothing to draw"):
-                fw.draw.filters({"layer": array})
+                fw.draw.filters(snapshot_of_kernel(array))
 
 
 @given(some_kernel, st.floats(1e-6, 1e6), st.sampled_from([-1, 1]))
@@ -76,8 +81,8 @@ def test_scale_and_sign_leave_the_noise_scores_alone(array, scale, sign):
 def test_permuting_filters_only_permutes_their_scores(array, random):
     order = list(range(array.shape[-1]))
     random.shuffle(order)
-    scores = fw.score({"layer": array})["layer"]
-    permuted = fw.score({"layer": array[..., order]})["layer"]
+    scores = fw.score(snapshot_of_kernel(array))["layer"]
+    permuted = fw.score(snapshot_of_kernel(array[..., order]))["layer"]
     assert dict(permuted) == pytest.approx(dict(scores), rel=1e-9, abs=1e-9)
     for name, numbers in scores.filters.items():
         if numbers.dtype.kind == "U":  # labels
