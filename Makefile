@@ -20,7 +20,7 @@ test-backends: test $(VENV)-jax/ready $(VENV)-torch/ready
 		jax=$(VENV)-jax/bin/python torch=$(VENV)-torch/bin/python
 
 clean:
-	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch logs before-after.png templates.png
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch logs before-after.png filters.gif templates.png
 
 $(VENV)/ready: EXTRAS = tensorflow,examples,test,test-tensorflow
 $(VENV)-jax/ready: EXTRAS = jax,test,test-jax

@@ -60,6 +60,19 @@ class LayerScores(Mapping[str, float]):
         """What the scores mean, in plain words; it follows the layer's name in the table."""
         return sentences.sentence(self)
 
+    @property
+    def descriptions(self) -> list[str]:
+        """The worst that is true of each filter: dead, duplicate, or its label; `""` if unknown.
+
+        Example:
+            >>> filters = {"dead": np.array([0.0, 1.0]), "labels": np.array(["edge", "dead"])}
+            >>> LayerScores("Conv2D", (5, 5, 3, 2), "structured", {}, filters).descriptions
+            ['edge', 'dead']
+        """
+        labels = self.filters.get("labels", np.full(self.shape[-1], ""))
+        described = np.where(self.filters.get("duplicates", 0) == 1, "duplicate", labels)
+        return [*map(str, np.where(self.filters.get("dead", 0) == 1, "dead", described))]
+
     @overload
     def __getitem__(self, name: Literal["verdict"]) -> str: ...  # type: ignore[overload-overlap]
     @overload

@@ -197,7 +197,8 @@ def test_a_training_says_what_it_guesses_and_draws_it(tmp_path, capsys):
 
 def test_a_training_says_what_its_probe_shows(tmp_path, capsys):
     fitted(tmp_path, 1, probe=IMAGES, images=False)
-    assert "images of 28x28x1, since neighbours in the probe agree" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "taken as the pixels of an image of 28x28x1 (numbers that are neighbours" in printed
 
 
 def test_a_window_of_a_training_is_not_a_guess(tmp_path, capsys):

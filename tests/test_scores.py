@@ -7,6 +7,7 @@ import pickle
 import sys
 from dataclasses import FrozenInstanceError, replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -252,3 +253,18 @@ def test_html_shows_sentences_and_table_with_hostile_names_escaped():
     assert "<i>" not in shown
     assert shown.count("<tr>") == 2
     assert "&lt;script&gt;alert(1)&lt;/script&gt;: like random weights" in shown
+
+
+if keras.backend.backend() == "tensorflow":  # only there is pandas
+
+    def test_a_data_frame_has_the_numbers_of_the_csv():
+        one = Scores(0, 0, {"a,b": layer(noise=1 / 3), "c": layer(dc=0.25)})
+        frame = one.to_pandas()
+        assert frame.index.tolist() == ["a,b", "c"]
+        assert frame.loc["a,b", "noise"] == 1 / 3
+        assert np.isnan(frame.loc["c", "noise"])
+        assert frame.loc["c", "verdict"] == "untrained"
+        assert frame.reset_index().to_csv(index=False) == one.to_csv()
+
+    def test_scores_without_layers_are_a_data_frame_without_rows():
+        assert len(Scores(0, 0, {}).to_pandas()) == 0

@@ -86,6 +86,15 @@ def test_labels_of_a_first_layer_are_counted():
     assert "4 edges, 1 colour, 2 smooth among 32 filters" in layer(filters=labels).sentence
 
 
+def test_copies_are_counted_as_copies_as_in_the_picture():
+    filters = {
+        "labels": np.array(["blob"] * 32),
+        "duplicates": np.array([1.0] * 10 + [0.0] * 22),
+        "dead": np.array([0.0] * 31 + [1.0]),
+    }
+    assert "10 duplicates, 21 blobs among 32 filters" in layer(filters=filters).sentence
+
+
 def test_looking_is_called_fruitless_where_no_filter_has_a_name():
     labels = {"labels": np.array(["unclassified"] * 32)}
     text = layer(filters=labels).sentence
@@ -113,13 +122,13 @@ def test_before_training_nothing_is_said_about_the_start():
 
 def test_a_first_layer_whose_filters_are_flat_is_not_praised():
     text = layer(dc=0.97).sentence
-    assert "97% of the weights' energy is the mean of each window" in text
-    assert "energy" not in layer((3, 3, 32, 64), dc=0.97).sentence  # deeper
+    assert "The weights within a window are mostly alike (dc 0.97)" in text
+    assert "alike" not in layer((3, 3, 32, 64), dc=0.97).sentence  # deeper
 
 
 def test_saturated_units_of_a_structured_layer_are_called_harmless():
     text = layer(saturated_units=1.0).sentence
-    assert "all units stay at the ends of their range" in text
+    assert "All units stay at the ends of their range" in text
     assert "harmless as long as the network learns" in text
 
 

@@ -73,7 +73,7 @@ def filters(
     caption = _caption(kernel, layer_scores, step)
     if order:
         caption.append(f"by {order}")
-    descriptions = _descriptions(layer_scores)
+    descriptions = layer_scores.descriptions
     if windows.fits_one_cell(kernel):
         return _whole_filters(kernel, caption, filter_order, descriptions, numbered=bool(order))
     return _matrix(kernel, caption, filter_order, descriptions)
@@ -185,14 +185,6 @@ def _by_similarity(array: Array, groups: Array) -> Array:
             rest.remove(numbers[-1])
             preference = cosines[numbers[-1]]
     return np.array(numbers, int)
-
-
-def _descriptions(layer_scores: LayerScores) -> list[str]:
-    """Returns for each filter the worst that is true of it: dead, duplicate, or its label."""
-    of_filters = layer_scores.filters
-    labels = of_filters.get("labels", np.full(layer_scores.shape[-1], ""))
-    descriptions = np.where(of_filters.get("duplicates", 0) == 1, "duplicate", labels)
-    return list(np.where(of_filters["dead"] > 0, "dead", descriptions))
 
 
 def _legend(descriptions: Sequence[str]) -> list[tuple[str, Colour]]:

@@ -76,16 +76,16 @@ def guess_note(name: str, guess: GuessedImage) -> Note:
         >>> note.what
         "'dense' reads 784 numbers, taken as the pixels of an image of 28x28x1"
     """
-    numbers = f"{name!r} reads {math.prod(guess.shape)} numbers"
-    other = f"{{{name!r}: (height, width, channels)}}, or None for no image"
-    if guess.is_confirmed:
-        what = f"{numbers}: images of {size_text(guess.shape)}, since neighbours in the probe agree"
-        return Note(what, f"If that is wrong, pass window={other}")
-    return Note(
-        f"{numbers}, taken as the pixels of an image of {size_text(guess.shape)}",
-        "If they are something else, its pictures and noise score mean nothing: pass "
-        f"window={other}",
+    what = (
+        f"{name!r} reads {math.prod(guess.shape)} numbers, taken as the pixels of an image of "
+        f"{size_text(guess.shape)}"
     )
+    remedy = f"pass window={{{name!r}: (height, width, channels)}}, or None for no image"
+    if guess.is_confirmed:
+        reason = "numbers that are neighbours in such an image are alike in the probe's inputs"
+        return Note(what, f"If that is wrong, {remedy}", reason)
+    doubt = "If they are something else, its pictures and noise score mean nothing"
+    return Note(what, f"{doubt}: {remedy}")
 
 
 def _with_image(kernel: WatchedKernel, image: tuple[int, ...] | None) -> WatchedKernel:

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from keras_filterwatch.metrics import noise
 
 if TYPE_CHECKING:
@@ -16,7 +14,8 @@ MANY = 0.5  # share of a layer's units or filters from which a sentence is about
 _EDGE_WINDOW = 5  # taps along an axis that a window needs to show an edge
 _PIXEL_CHANNELS = 4  # grey, RGB or RGBA: more channels are the outputs of other filters
 _FALL = 0.05  # of a noise score, that is worth a word
-_PATTERNS = {
+_PATTERNS = {  # what a filter can be, and the plural of it
+    "duplicate": "duplicates",
     "edge": "edges",
     "blob": "blobs",
     "colour": "colours",
@@ -89,14 +88,16 @@ def extras(layers: Layers) -> str:
     elif number(layers, "dead"):
         parts = f" {part(layers, 'dead')} filters have next to no weight."
     if any(layer.get("saturated_units", 0.0) >= MANY for layer in layers):
+        saturated = part(layers, "saturated_units").capitalize()
         parts += (
-            f" {part(layers, 'saturated_units')} units stay at the ends of their range for all "
-            "probe inputs, which is harmless as long as the network learns."
+            f" {saturated} units stay at the ends of their range for all probe inputs, which is "
+            "harmless as long as the network learns."
         )
     if all(reads_pixels(layer) and layer.get("dc", 0.0) > 1 / 2 for layer in layers):
         parts += (
-            f" {span(layers, 'dc', '.0%')} of the weights' energy is the mean of each window: "
-            "the filters measure brightness or colour rather than shapes."
+            " The weights within a window are mostly alike (dc "
+            f"{span(layers, 'dc', '.2f')}): the filters measure brightness or colour rather than "
+            "shapes."
         )
     return parts + rest_of_the_start(layers)
 
@@ -151,10 +152,9 @@ def look(layers: Layers, verdict: str = "") -> str:
         )
     if verdict:
         return f"{verdict}; {favourites}, and at the validation accuracy."
-    labels = [layer.filters["labels"] for layer in layers if "labels" in layer.filters]
-    if not labels:
+    if not all("labels" in layer.filters for layer in layers):
         return f"Look at fw.draw.filters, and {patches}."
-    counts = Counter(np.concatenate(labels).tolist())
+    counts = Counter(each for layer in layers for each in layer.descriptions)
     named = [
         f"{counts[label]} {label if counts[label] == 1 else plural}"
         for label, plural in _PATTERNS.items()
