@@ -30,6 +30,8 @@ class LayerScores(Mapping[str, float]):
             older steps of a `FilterWatch` that watches a large network.
         trainable: whether training may change the layer.
         kind: how the layer uses the kernel, as `Kernel.kind` says.
+        reads_images: True if the layer is taken to read images: it is the first with a window, the
+            window is 2-D, and it reads at most four channels.
         noise_at_start: the noise score at the first step of the training; NaN if unknown.
 
     Example:
@@ -45,6 +47,7 @@ class LayerScores(Mapping[str, float]):
     filters: Mapping[str, Array]
     trainable: bool = True
     kind: str = "unknown"
+    reads_images: bool = False
     noise_at_start: float = math.nan
 
     def __post_init__(self) -> None:
@@ -57,7 +60,7 @@ class LayerScores(Mapping[str, float]):
 
     @property
     def sentence(self) -> str:
-        """What the scores mean, in plain words; it follows the layer's name in the table."""
+        """What the scores mean in plain words, to stand behind the layer's name and a colon."""
         return sentences.sentence(self)
 
     @property
@@ -113,9 +116,8 @@ class Scores(Mapping[str, LayerScores]):
     Example:
         >>> layer = LayerScores("Conv2D", (3, 3, 8, 64), "structured", {"noise": 0.31}, {})
         >>> Scores(0, 0, {"conv": layer}, skipped={"bn": "no kernel"})
-        conv: not random. Noise score 0.31, where 1 is noise and 0 as smooth as can be. Deeper \
-layers read the outputs of other filters, so their weights need not look like anything; look at \
-the patches that excite the filters (fw.draw.favourites).
+        conv: not random. Noise score 0.31, where 1 is noise and 0 is as smooth as possible. Only \
+a first layer reads the input itself; filters of later ones need not look like anything.
         <BLANKLINE>
         layer  kernel    noise  verdict
         ----------------------------------

@@ -17,6 +17,7 @@ from keras_filterwatch.sources import snapshot_of
 
 UserMetric: TypeAlias = Callable[[Array], ArrayLike]
 
+_IMAGE_CHANNELS = 4  # of images in grey or colour, with transparency
 _MANY_WEIGHTS = 2**20  # fewer are scored before a second thread has started
 
 
@@ -112,6 +113,7 @@ def quick_scores(
         3.0
     """
     weights_before = _weights(previous)
+    first_window = next((kernel for kernel in snapshot.kernels if kernel.has_window), None)
 
     def layer_scores(kernel: Kernel) -> LayerScores:
         facts = KernelFacts(
@@ -125,6 +127,7 @@ def quick_scores(
             *(kernel.layer_type, kernel.array.shape, "undetermined", numbers, filters),
             trainable=kernel.trainable,
             kind=kernel.kind,
+            reads_images=kernel is first_window and _may_read_images(kernel),
         )
 
     names = [kernel.name for kernel in snapshot.kernels]
@@ -174,6 +177,7 @@ def full_scores(
         (1.0, 1)
     """
     first_weights = _weights(first)
+    noise_at_start = {name: layer.get("noise", math.nan) for name, layer in (start or {}).items()}
     layers, failures = {}, []
     for kernel in snapshot.kernels:
         layer = quick[kernel.name]
@@ -191,10 +195,16 @@ def full_scores(
             verdict=verdict,
             numbers=numbers | user_numbers,
             filters={**layer.filters, **filters, **user_filters},
-            noise_at_start=start[kernel.name].get("noise", math.nan) if start else math.nan,
+            noise_at_start=noise_at_start.get(kernel.name, math.nan),
         )
         failures += failed
     return replace(quick, layers=layers), failures
+
+
+def _may_read_images(kernel: Kernel) -> bool:
+    """True for a 2-D window over few channels: more of them are the outputs of other filters."""
+    is_2d = len(kernel.spatial) == 2 and min(kernel.spatial) > 1
+    return is_2d and kernel.channels <= _IMAGE_CHANNELS and kernel.kind != "depthwise"
 
 
 def _weights(snapshot: Snapshot | None) -> dict[str, Array]:

@@ -431,7 +431,7 @@ def test_unusual_rate_knows_the_range_of_each_optimizer(optimizer):
         if bound is None:
             assert not alarms
         else:
-            words = f"The learning rate of {optimizer} is {rate:.3g}; usual are {low:.0e} to"
+            words = f"The learning rate of {optimizer} is {rate:.3g}; usual rates are {low:.0e} to"
             says(alarms, "unusual_rate", 0, rate, bound, words, "", level="note")
 
 

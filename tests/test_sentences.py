@@ -1,6 +1,7 @@
 """What the scores of a layer mean, in plain sentences."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,8 +24,12 @@ def layer(
 ):
     """The scores of a layer whose filters are smooth, and of enough slices, unless told."""
     known = {"noise": 0.4, "slices": 96.0} if len(shape) > 2 else {}
-    scores = known | numbers
-    return LayerScores("", shape, verdict, scores, filters or {}, kind=kind, noise_at_start=start)
+    return LayerScores(
+        *("", shape, verdict, known | numbers, filters or {}),
+        kind=kind,
+        reads_images=len(shape) == 4 and shape[-2] < 5,
+        noise_at_start=start,
+    )
 
 
 NOT_FINITE = {"norm": np.array([1.0, math.nan, math.inf])}
@@ -34,17 +39,18 @@ CASES = {
     "never active": layer(dead_units=1.0),
     "rarely active": layer(dead_units=0.75),
     "next to no weight": layer(dead=0.5),
-    "one filter": layer(duplicates=1.0, effective_rank=1.0),
-    "random at rest": layer(rotation=1e-5, start=1.01, **RANDOM),
-    "rough and deeper": layer((3, 3, 16, 32), start=1.0, noise=0.97),
+    "equal filters": layer(duplicates=1.0, effective_rank=1.0),
+    "random and unchanged": layer(rotation=1e-5, start=1.01, **RANDOM),
+    "as rough as noise": layer((3, 3, 16, 32), start=1.0, noise=0.97),
     "random although trained": layer(rotation=0.4, start=1.01, **RANDOM),
     "random": layer(**RANDOM),
     "too few slices": layer((3, 3, 1, 8), "undetermined", slices=8.0),
     "a little structure": layer(verdict="undetermined", noise=0.93),
+    "checkered": layer(noise=1.8),
     "rough structure": layer(noise=1.0, anisotropy=0.5),
     "structure": layer(),
     "saturated": layer((64, 10), kind="dense", saturated_units=0.5),
-    "no window": layer((64, 10), kind="dense"),
+    "no noise score": layer((64, 10), kind="dense"),
 }
 
 
@@ -76,14 +82,14 @@ def test_a_first_layer_of_3x3_is_told_that_its_windows_show_no_edges():
 def test_a_deeper_layer_of_3x3_gets_no_advice_about_its_window():
     text = layer((3, 3, 32, 64)).sentence
     assert "too small" not in text
-    assert "outputs of other filters" in text
+    assert "Only a first layer reads the input itself" in text
 
 
 def test_labels_of_a_first_layer_are_counted():
     labels = {
         "labels": np.array(["edge"] * 4 + ["colour"] + ["smooth"] * 2 + ["unclassified"] * 25)
     }
-    assert "4 edges, 1 colour, 2 smooth among 32 filters" in layer(filters=labels).sentence
+    assert "(4 edges, 1 colour, 2 smooth of 32)" in layer(filters=labels).sentence
 
 
 def test_copies_are_counted_as_copies_as_in_the_picture():
@@ -92,7 +98,7 @@ def test_copies_are_counted_as_copies_as_in_the_picture():
         "duplicates": np.array([1.0] * 10 + [0.0] * 22),
         "dead": np.array([0.0] * 31 + [1.0]),
     }
-    assert "10 duplicates, 21 blobs among 32 filters" in layer(filters=filters).sentence
+    assert "(10 duplicates, 21 blobs of 32)" in layer(filters=filters).sentence
 
 
 def test_looking_is_called_fruitless_where_no_filter_has_a_name():
@@ -111,12 +117,13 @@ def test_too_few_windows_are_counted_with_the_number_that_it_takes():
 def test_the_share_of_the_weights_that_was_there_before_training_is_said():
     # a cosine of .9 leaves .81 of the squared weights in the direction of the start
     text = layer(rotation=0.1, start=1).sentence
-    assert "81% of what the picture shows was there before training." in text
-    assert "before training" not in layer(rotation=0.5, start=1).sentence  # a share of .25
+    assert "81% of what the picture shows was there when training began" in text
+    assert "with a noise score of 1.00." in text
+    assert "when training began" not in layer(rotation=0.5, start=1).sentence  # a share of .25
 
 
 def test_before_training_nothing_is_said_about_the_start():
-    assert "before training" not in layer(rotation=0.0).sentence
+    assert "when training began" not in layer(rotation=0.0).sentence
     assert sentences.situation(layer(rotation=0.0, **RANDOM)).name == "random"
 
 
@@ -138,10 +145,10 @@ def test_a_few_dead_filters_are_counted():
 
 
 def test_the_worst_layers_come_first_and_the_others_in_the_order_of_the_network():
-    names = ["structure", "too few slices", "one filter", "diverged", "random"]
+    names = ["structure", "too few slices", "equal filters", "diverged", "random"]
     lines = sentences.overview({name: CASES[name] for name in names})
     assert [line.partition(":")[0] for line in lines] == [
-        *("diverged", "one filter"),  # faults
+        *("diverged", "equal filters"),  # faults
         *("too few slices", "random"),  # open
         "structure",
     ]
@@ -162,7 +169,7 @@ def test_first_layers_and_deeper_ones_are_told_apart():
 
 
 def test_layers_without_a_window_are_told_only_where_there_is_no_other():
-    dense, conv = CASES["no window"], layer()
+    dense, conv = CASES["no noise score"], layer()
     assert [line[:4] for line in sentences.overview({"head": dense, "conv": conv})] == ["conv"]
     assert [line[:4] for line in sentences.overview({"head": dense})] == ["head"]
 
@@ -185,13 +192,16 @@ shapes = st.sampled_from([(3, 3, 3, 8), (5, 5, 1, 6), (9, 16, 8), (1, 1, 8, 8), 
 verdicts = st.sampled_from(["structured", "untrained", "undetermined"])
 
 
-@given(shapes, verdicts, numbers, st.floats(0, 2), st.floats(1, 1e4), st.booleans())
-def test_any_scores_have_one_line_about_each_layer(shape, verdict, some, noise, slices, trained):
+@given(shapes, verdicts, numbers, st.floats(0, 2), st.floats(1, 1e4), st.booleans(), st.booleans())
+def test_any_scores_have_one_line_about_each_layer(
+    shape, verdict, some, noise, slices, trained, images
+):
     with_window = {"noise": noise, "slices": slices} if shape[0] > 1 and len(shape) > 2 else {}
     one = LayerScores(
         *("Conv2D", shape, verdict, some | with_window, {}, True),
         noise_at_start=1.0 if trained else math.nan,
     )
+    one = replace(one, reads_images=images and len(shape) == 4)
     for group in ({"a": one}, {"a": one, "b": one}, dict.fromkeys("abcde", one)):
         (line,) = sentences.overview(group)
         assert line.endswith(".")
@@ -214,14 +224,58 @@ def test_scores_since_a_first_snapshot_say_how_the_noise_fell():
     assert "Its noise score fell from" in scores["conv"].sentence
 
 
-def test_deeper_layers_that_are_hard_to_tell_from_noise_share_a_sentence():
+def test_later_layers_that_are_as_rough_as_noise_share_a_sentence():
     rough = {
         "a": layer((3, 3, 20, 40), "untrained", start=1.0, noise=1.0, rotation=0.05),
         "b": layer((3, 3, 20, 40), "undetermined", start=1.0, noise=0.96, rotation=0.03),
         "c": layer((3, 3, 20, 40), "structured", start=1.0, noise=0.98, dc=0.19, rotation=0.04),
     }
     (line,) = sentences.overview(rough)
-    assert line.startswith(
-        "a, b and c: hard to tell from random weights: noise scores 0.96 to 1.00"
-    )
-    assert "90% to 94% of what the picture shows was there before training" in line  # .95^2, .97^2
+    assert line.startswith("a, b and c: as rough as noise: noise scores 0.96 to 1.00")
+    assert "90% to 94% of what the picture shows was there when" in line  # .95^2, .97^2
+
+
+def test_a_noise_score_that_rose_is_said():
+    assert "Its noise score rose from 0.30 to 0.70" in layer(noise=0.7, start=0.3).sentence
+
+
+def test_one_dimensional_windows_get_no_word_on_edges():
+    for text in (
+        layer((3, 1, 16)).sentence,
+        layer((3, 1, 16), "undetermined", slices=9.0).sentence,
+    ):
+        assert "edges" not in text
+        assert "5x5" not in text
+
+
+@pytest.mark.parametrize(("kind", "named"), [("conv", True), ("unknown", False), ("dense", False)])
+def test_favourites_are_named_for_layers_of_a_model_whose_outputs_are_images(kind, named):
+    assert ("fw.draw.favourites" in layer((5, 5, 16, 32), kind=kind).sentence) == named
+
+
+@pytest.mark.parametrize(
+    ("dead", "text"),
+    [(1 / 32, "1 of 32 filters has next"), (3 / 32, "3 of 32 filters have next")],
+)
+def test_verbs_agree_with_counts(dead, text):
+    assert text in layer(dead=dead).sentence
+
+
+def test_the_only_unit_of_a_layer_is_called_so():
+    text = layer((28, 28, 1, 1), kind="dense", saturated_units=1.0).sentence
+    assert "Its only unit stays at the ends" in text
+
+
+def test_the_first_layer_with_a_window_over_few_channels_reads_images():
+    random = np.random.default_rng(0)
+    shapes = {"dense": (64, 8), "conv": (5, 5, 3, 16), "grouped": (3, 3, 4, 16)}
+    scores = fw.score({name: random.standard_normal(shape) for name, shape in shapes.items()})
+    assert [name for name, layer in scores.items() if layer.reads_images] == ["conv"]
+    assert not fw.score({"conv5": random.standard_normal((3, 3, 64, 64))})["conv5"].reads_images
+    assert not fw.score({"audio": random.standard_normal((9, 1, 16))})["audio"].reads_images
+
+
+def test_scores_since_a_snapshot_without_the_layer_do_not_say_how_it_was():
+    weights = np.random.default_rng(0).standard_normal((7, 7, 3, 32))
+    before = fw.Snapshot(0, (fw.Kernel("other", "Conv2D", weights),))
+    assert "when training began" not in fw.score({"conv": weights}, first=before)["conv"].sentence

@@ -339,3 +339,11 @@ def test_a_model_of_keras_2_is_refused_by_its_package(module, package):
     model = type("Model", (), {"__module__": module})()
     with pytest.raises(TypeError, match=f"this Model is one of {package} "):
         frameworks.check_is_keras_3(model)
+
+
+def test_tokens_and_positions_of_a_transformer_are_no_kernels():
+    arrays = {"pos_embed": np.ones((1, 197, 64)), "cls_token": np.ones((1, 1, 64))}
+    patches = {"patch_embed.proj.weight": np.ones((16, 3, 8, 8))}
+    snapshot = snapshot_of(arrays | patches, layout="OIHW")
+    assert [kernel.name for kernel in snapshot.kernels] == ["patch_embed.proj.weight"]
+    assert set(snapshot.skipped) == set(arrays)

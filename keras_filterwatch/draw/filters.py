@@ -15,12 +15,12 @@ from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.scores import LayerScores, Scores
 from keras_filterwatch.scoring import score
+from keras_filterwatch.sentences.phrases import PLURALS
 
 MAX_FILTERS = 256  # cells of a picture in which each shows a whole filter
 MAX_ROWS = MAX_COLUMNS = 32  # filters and channels in a matrix
 
 _MIN_CHROMA = 0.5  # above it, more of a filter is colour than grey
-_PLURALS = {"duplicate": "duplicates", "blob": "blobs", "edge": "edges", "colour": "colours"}
 
 
 def filters(
@@ -191,7 +191,7 @@ def _legend(descriptions: Sequence[str]) -> list[tuple[str, Colour]]:
     """Returns such as "3 edges" and "1 smooth", with their colours; nothing if none has a frame."""
     counts = {name: descriptions.count(name) for name in FRAME_COLOURS}
     return [
-        (f"{count} {_PLURALS.get(name, name) if count > 1 else name}", FRAME_COLOURS[name])
+        (f"{count} {PLURALS.get(name, name) if count > 1 else name}", FRAME_COLOURS[name])
         for name, count in counts.items()
         if count
     ]

@@ -262,7 +262,7 @@ def unusual_rate(history: Steps) -> list[Alarm]:
     message = (
         f"The learning rate of {facts.optimizer} is {rate:.3g}"
         + (" (divided by 1 - momentum)" if has_momentum else "")
-        + f"; usual are {low:.0e} to {high:.0e}. Such a rate {effect}: is it meant?"
+        + f"; usual rates are {low:.0e} to {high:.0e}. Such a rate {effect}. Is it intended?"
     )
     bound = low if rate < low else high
     return [_question(history, "unusual_rate", message, "", rate, bound)]
@@ -309,15 +309,15 @@ def strong_penalty(history: Steps) -> list[Alarm]:
     strength, text = max(strengths, default=(0.0, ""))
     if strength > _STRONG_PENALTY:
         message = (
-            f"{text}; usual are 1e-05 to 1e-02. So strong a penalty pulls weights to zero: is it "
-            "meant?"
+            f"{text}; usual are 1e-05 to 1e-02. So strong a penalty pulls weights to zero. Is it "
+            "intended?"
         )
         return [_question(history, "strong_penalty", message, "", strength, _STRONG_PENALTY)]
     if facts.weight_decay > _STRONG_DECAY:
         decay = facts.weight_decay
         message = (
             f"The weight decay is {decay:.3g}; usual are 1e-05 to 1e-01. So strong a decay pulls "
-            "weights to zero: is it meant?"
+            "weights to zero. Is it intended?"
         )
         return [_question(history, "strong_penalty", message, "", decay, _STRONG_DECAY)]
     return []

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from keras_filterwatch.sentences.phrases import reads_pixels
 from keras_filterwatch.sentences.situations import KINDS, SITUATIONS, Situation
 from keras_filterwatch.text import printable
 
@@ -17,13 +16,13 @@ def sentence(layer: "LayerScores") -> str:
     """Returns what the scores of a layer mean: the text that follows the layer's name.
 
     Example:
+        >>> from dataclasses import replace
         >>> from keras_filterwatch.scores import LayerScores
         >>> numbers = {"noise": 0.58, "slices": 96.0}
-        >>> shape = (3, 3, 3, 32)
-        >>> sentence(LayerScores("Conv2D", shape, "structured", numbers, {}, noise_at_start=0.93))
-        'not random. Its noise score fell from 0.93 to 0.58, where 1 is noise and 0 as smooth as \
-can be. Windows of 3x3 are too small to show edges; look at the patches that excite the filters \
-(fw.draw.favourites), or take a first layer of 5x5.'
+        >>> layer = LayerScores("Conv2D", (3, 3, 3, 32), "structured", numbers, {})
+        >>> sentence(replace(layer, reads_images=True, noise_at_start=0.93))
+        'not random. Its noise score fell from 0.93 to 0.58, where 1 is noise and 0 is as smooth \
+as possible. Windows of 3x3 are too small to show edges; take a first layer of 5x5.'
     """
     return situation(layer).sentence([layer])
 
@@ -42,18 +41,21 @@ def overview(scores: Mapping[str, "LayerScores"]) -> list[str]:
         >>> from keras_filterwatch.scores import LayerScores
         >>> same = LayerScores("Dense", (64, 10), "structured", {"dead_units": 1.0}, {})
         >>> print(*overview({"hidden": same, "head": same}), sep="\\n")
-        hidden and head: every unit is zero for every probe input, so nothing gets through. Look \
+        hidden and head: every unit is zero for every probe input, so nothing is passed on. Look \
 at the learning rate and at the inputs, not at the picture.
     """
-    groups: dict[tuple[int, tuple[int, ...]], dict[str, LayerScores]] = {}
+    groups: dict[tuple[Situation, tuple[int, ...]], dict[str, LayerScores]] = {}
     for name, layer in scores.items():
         row = situation(layer)
-        window = layer.shape[:-2] if row.names_window and reads_pixels(layer) else ()
-        groups.setdefault((SITUATIONS.index(row), window), {})[name] = layer
-    rows = [(SITUATIONS[place], layers) for (place, _), layers in groups.items()]
-    rows.sort(key=lambda row: _order(row[0]))  # which keeps the order of those that are equal
-    matter = [row for row in rows if row[0].kind != "nothing"] or rows
-    return [f"{_names([*layers])}: {row.sentence([*layers.values()])}" for row, layers in matter]
+        window = layer.shape[:-2] if row.names_window and layer.reads_images else ()
+        groups.setdefault((row, window), {})[name] = layer
+    lines = [
+        (row, f"{_names([*layers])}: {row.sentence([*layers.values()])}")
+        for (row, _), layers in groups.items()
+    ]
+    lines.sort(key=lambda line: _order(line[0]))  # which keeps the order of those that are equal
+    matter = [line for line in lines if line[0].kind != "nothing"] or lines
+    return [text for _, text in matter]
 
 
 def _order(row: Situation) -> tuple[int, int]:

@@ -14,16 +14,16 @@ from keras_filterwatch.metrics import noise
 from keras_filterwatch.sentences.phrases import (
     MANY,
     Layers,
-    extras,
-    fall,
-    filters,
+    change_of_noise,
+    count_text,
+    flatness_text,
+    kept_text,
     knows_start,
-    look,
-    noise_score,
-    part,
-    reads_pixels,
-    rest_of_the_start,
-    span,
+    noise_text,
+    range_text,
+    units_text,
+    verb_for,
+    where_to_look,
     windows_needed,
 )
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from keras_filterwatch.scores import LayerScores
 
 KINDS = ("fault", "open", "fine", "nothing")
-_AT_REST = 2e-4  # rotation below which training did not change a layer
+_UNCHANGED = 2e-4  # rotation below which training did not change a layer
+_LIKE_NOISE = 0.1  # from a noise score of 1, at least, where chance alone can be less
+_ONE_DIRECTION = 1.05  # effective rank of filters that are all the same
 
 
 class Situation(NamedTuple):
@@ -66,51 +68,53 @@ def _is_at_least(score: str, share: float) -> Callable[["LayerScores"], bool]:
     return lambda layer: layer.get(score, 0.0) >= share
 
 
-def _is_one_filter(layer: "LayerScores") -> bool:
-    return layer.get("duplicates") == 1 and layer.get("effective_rank", math.inf) < 1.5
+def _has_equal_filters(layer: "LayerScores") -> bool:
+    return layer.get("duplicates") == 1 and layer.get("effective_rank", math.inf) < _ONE_DIRECTION
 
 
-def _has_window(layer: "LayerScores") -> bool:
+def _has_noise_score(layer: "LayerScores") -> bool:
     return "noise" in layer
 
 
 def _looks_random(layer: "LayerScores") -> bool:
-    return layer.verdict == "untrained" and _has_window(layer)
+    return layer.verdict == "untrained" and _has_noise_score(layer)
 
 
-def _is_frozen_at_random(layer: "LayerScores") -> bool:
+def _is_random_and_frozen(layer: "LayerScores") -> bool:
     return _looks_random(layer) and not layer.trainable
 
 
-def _is_random_and_trained(layer: "LayerScores") -> bool:
-    return _looks_random(layer) and knows_start(layer) and "rotation" in layer
-
-
-def _is_random_and_at_rest(layer: "LayerScores") -> bool:
-    return _is_random_and_trained(layer) and layer["rotation"] < _AT_REST
+def _is_random_and_unchanged(layer: "LayerScores") -> bool:
+    known = _looks_random(layer) and knows_start(layer)
+    return known and layer.get("rotation", math.inf) < _UNCHANGED
 
 
 def _has_few_slices(layer: "LayerScores") -> bool:
-    if not _has_window(layer) or layer.verdict != "undetermined":
+    if not _has_noise_score(layer) or layer.verdict != "undetermined":
         return False
     return layer.get("slices", math.inf) <= noise.slices_needed(layer.shape[:-2])
 
 
-def _is_between(layer: "LayerScores") -> bool:
-    return _has_window(layer) and layer.verdict == "undetermined"
-
-
-def _is_not_smooth(layer: "LayerScores") -> bool:
-    """True if a layer's filters are about as rough as noise, or rougher."""
-    if not _has_window(layer):
-        return False
+def _near_noise(layer: "LayerScores") -> float:
+    """Returns how far a noise score must be from 1 to be called another than that of noise."""
     error = noise.noise_error(layer.shape[:-2], layer.get("slices", math.inf))
-    return layer["noise"] > 1 - max(0.1, noise.FAR * error)
+    return max(_LIKE_NOISE, noise.FAR * error)
 
 
-def _is_rough_and_deeper(layer: "LayerScores") -> bool:
-    """True if a trained layer behind others, whose filters need not be smooth, has rough ones."""
-    return _is_not_smooth(layer) and knows_start(layer) and not reads_pixels(layer)
+def _is_as_rough_as_noise(layer: "LayerScores") -> bool:
+    return _has_noise_score(layer) and abs(layer["noise"] - 1) <= _near_noise(layer)
+
+
+def _is_rougher_than_noise(layer: "LayerScores") -> bool:
+    return _has_noise_score(layer) and layer["noise"] - 1 > _near_noise(layer)
+
+
+def _is_later_and_as_rough_as_noise(layer: "LayerScores") -> bool:
+    return _is_as_rough_as_noise(layer) and knows_start(layer) and not layer.reads_images
+
+
+def _is_undetermined(layer: "LayerScores") -> bool:
+    return _has_noise_score(layer) and layer.verdict == "undetermined"
 
 
 # Sentences, each of which fits one layer and several
@@ -118,53 +122,64 @@ def _is_rough_and_deeper(layer: "LayerScores") -> bool:
 
 def _diverged(layers: Layers) -> str:
     bad = sum(int((~np.isfinite(layer.filters["norm"])).sum()) for layer in layers)
+    total = sum(layer.shape[-1] for layer in layers)
     return (
-        f"{bad} of {filters(layers)} filters have weights that are NaN or infinite: training "
-        "diverged. Look at the inputs and at the learning rate, not at the picture."
+        f"{bad} of {total} filters {'has' if bad == 1 else 'have'} weights that are NaN or "
+        "infinite: training diverged. Look at the inputs and at the learning rate, not at the "
+        "picture."
     )
 
 
 def _never_active(layers: Layers) -> str:
     return (
-        "every unit is zero for every probe input, so nothing gets through. Look at the learning "
+        "every unit is zero for every probe input, so nothing is passed on. Look at the learning "
         "rate and at the inputs, not at the picture."
     )
 
 
 def _rarely_active(layers: Layers) -> str:
+    units, verb = count_text(layers, "dead_units", "units"), ("is", "are")
     return (
-        f"{part(layers, 'dead_units')} units are zero for every probe input. If the network "
-        "learns, the layer is wider than it needs to be; if not, look at the learning rate."
+        f"{units} {verb_for(layers, 'dead_units', *verb)} zero for every probe input. If the "
+        "network learns, it does without them; if not, look at the learning rate."
     )
 
 
 def _next_to_no_weight(layers: Layers) -> str:
+    filters, verb = count_text(layers, "dead", "filters"), ("has", "have")
     return (
-        f"{part(layers, 'dead')} filters have next to no weight. Look at the strength of the "
-        "regularisation and at the learning rate; the pictures of these filters show nothing."
+        f"{filters} {verb_for(layers, 'dead', *verb)} next to no weight, so their pictures show "
+        "nothing. If training did that, look at the strength of the regularisation and at the "
+        "learning rate."
     )
 
 
-def _one_filter(layers: Layers) -> str:
+def _equal_filters(layers: Layers) -> str:
     return (
-        "all filters are the same, so they learn the same. Initialise the layer at random, as "
-        "Keras does by default."
+        "all filters are the same, so they learn the same. If they were from the start, "
+        "initialise the layer at random, as Keras does by default."
     )
 
 
-def _frozen_at_random(layers: Layers) -> str:
+def _random_and_frozen(layers: Layers) -> str:
     return (
-        f"random and frozen: {noise_score(layers)}, where 1 is noise, and training does not "
-        "change the weights. Looking at the picture is fruitless: it shows the initialisation."
+        f"like random weights, and frozen: {noise_text(layers)}, where 1 is noise, and training "
+        "does not change that. Looking at the picture is fruitless. If trained weights were "
+        "loaded, this can be normal; if not, the layer never learns."
     )
 
 
-def _random_at_rest(layers: Layers) -> str:
+def _random_and_unchanged(layers: Layers) -> str:
     return (
-        f"random, as at the start: {noise_score(layers)}, where 1 is noise, and training has "
-        f"hardly changed the weights (rotation {span(layers, 'rotation', '.1g')}). Look at the "
-        "learning rate and the loss: the picture shows the initialisation."
+        f"like random weights, as at the start: {noise_text(layers)}, where 1 is noise, and "
+        f"training has hardly changed the weights so far (rotation "
+        f"{range_text(layers, 'rotation', '.1g')}). Look at the loss and the learning rate rather "
+        "than at the picture."
     )
+
+
+def _as_rough_as_noise(layers: Layers) -> str:
+    return f"as rough as noise: {_noise_and_start(layers)} {where_to_look(layers)}"
 
 
 def _random_although_trained(layers: Layers) -> str:
@@ -173,63 +188,76 @@ def _random_although_trained(layers: Layers) -> str:
 
 def _random(layers: Layers) -> str:
     return (
-        f"like random weights: {noise_score(layers)}, where 1 is noise, as before training. "
-        f"{_IF_RANDOM}"
+        f"like random weights: {noise_text(layers)}, where 1 is noise, as weights are before "
+        f"training. {_IF_RANDOM}"
     )
 
 
 _IF_RANDOM = (
-    "If the validation accuracy is good, that is harmless, and the picture says nothing more; if "
-    "it is not, the layer has learnt too little."
+    "If the network does its task well, that is harmless, and the picture says nothing more; if "
+    "it does not, no pattern has formed here yet."
 )
 
 
-def _saturated(layers: Layers) -> str:
-    return (
-        f"{part(layers, 'saturated_units')} units stay at the ends of their range for all probe "
-        "inputs. That is right in an output layer; in a hidden one, such units hardly learn."
-    )
-
-
 def _too_few_slices(layers: Layers) -> str:
-    looking = look(layers, "Looking at the picture is fruitless")
+    looking = where_to_look(layers, "Looking at the picture is fruitless")
     return (
-        f"too few weights to tell whether they are random.{rest_of_the_start(layers)} "
+        f"too few weights to tell whether they are random.{kept_text(layers)} "
         f"{windows_needed(layers)} {looking}"
     )
 
 
-def _rough_and_deeper(layers: Layers) -> str:
-    return f"hard to tell from random weights: {_noise_and_start(layers)} {look(layers)}"
-
-
 def _a_little_structure(layers: Layers) -> str:
-    looking = look(layers, "The picture shows little")
+    looking = where_to_look(layers, "The picture shows little")
     return f"hard to tell from random weights: {_noise_and_start(layers)} {looking}"
 
 
 def _noise_and_start(layers: Layers) -> str:
-    return f"{noise_score(layers)}, where 1 is noise.{rest_of_the_start(layers)}"
+    return f"{noise_text(layers)}, where 1 is noise.{kept_text(layers)}"
+
+
+def _checkered(layers: Layers) -> str:
+    return (
+        f"rougher than noise: {noise_text(layers)}, where 1 is noise and more is like a "
+        f"checkerboard, since neighbouring weights tend to differ.{_more(layers)} "
+        f"{where_to_look(layers)}"
+    )
 
 
 def _rough_structure(layers: Layers) -> str:
     return (
-        f"not random, but not smooth: {noise_score(layers)}, where 1 is noise. The filters share "
-        f"patterns or a sign, which this score does not measure.{extras(layers)} {look(layers)}"
+        f"not random, although as rough as noise: {noise_text(layers)}, where 1 is noise. The "
+        "windows share a pattern or a sign, which this score does not measure."
+        f"{_more(layers)} {where_to_look(layers)}"
     )
 
 
 def _structure(layers: Layers) -> str:
-    return f"not random. {fall(layers)}{extras(layers)} {look(layers)}"
+    return f"not random. {change_of_noise(layers)}{_more(layers)} {where_to_look(layers)}"
 
 
-def _no_window(layers: Layers) -> str:
-    if all(layer.kind == "dense" for layer in layers):
+def _more(layers: Layers) -> str:
+    return units_text(layers) + flatness_text(layers) + kept_text(layers)
+
+
+def _saturated(layers: Layers) -> str:
+    units, verb = count_text(layers, "saturated_units", "units"), ("stays", "stay")
+    return (
+        f"{units} {verb_for(layers, 'saturated_units', *verb)} at the ends of their range for all "
+        "probe inputs. That is right in an output layer; in a hidden one, such units hardly learn."
+    )
+
+
+def _no_noise_score(layers: Layers) -> str:
+    windows = [layer.shape[:-2] for layer in layers]
+    if not any(windows):
         return (
-            "no picture and no noise score, since nothing says that it reads an image. If it reads "
-            "one flattened, pass window={name: (height, width, channels)}."
+            "no picture and no noise score, since nothing says that images are read here. If the "
+            "inputs are flattened images, pass window={name: (height, width, channels)}."
         )
-    return "no picture and no noise score: its window has no neighbouring weights."
+    if all(math.prod(window) == 1 for window in windows):
+        return "no picture and no noise score: a window of one weight has no neighbours."
+    return "no noise score: the windows have too few weights, or their weights do not differ."
 
 
 SITUATIONS = (
@@ -237,16 +265,22 @@ SITUATIONS = (
     Situation("never active", _is_at_least("dead_units", 1.0), _never_active, "fault"),
     Situation("rarely active", _is_at_least("dead_units", MANY), _rarely_active, "fault"),
     Situation("next to no weight", _is_at_least("dead", MANY), _next_to_no_weight, "fault"),
-    Situation("one filter", _is_one_filter, _one_filter, "fault"),
-    Situation("random and frozen", _is_frozen_at_random, _frozen_at_random, "fault"),
-    Situation("random at rest", _is_random_and_at_rest, _random_at_rest, "fault"),
-    Situation("rough and deeper", _is_rough_and_deeper, _rough_and_deeper, "open"),
-    Situation("random although trained", _is_random_and_trained, _random_although_trained, "open"),
+    Situation("equal filters", _has_equal_filters, _equal_filters, "fault"),
+    Situation("random and frozen", _is_random_and_frozen, _random_and_frozen, "open"),
+    Situation("random and unchanged", _is_random_and_unchanged, _random_and_unchanged, "open"),
+    Situation("as rough as noise", _is_later_and_as_rough_as_noise, _as_rough_as_noise, "open"),
+    Situation(
+        "random although trained",
+        lambda layer: _looks_random(layer) and knows_start(layer),
+        _random_although_trained,
+        "open",
+    ),
     Situation("random", _looks_random, _random, "open"),
     Situation("too few slices", _has_few_slices, _too_few_slices, "open", True),
-    Situation("a little structure", _is_between, _a_little_structure, "open", True),
-    Situation("rough structure", _is_not_smooth, _rough_structure, "fine", True),
-    Situation("structure", _has_window, _structure, "fine", True),
+    Situation("a little structure", _is_undetermined, _a_little_structure, "open", True),
+    Situation("checkered", _is_rougher_than_noise, _checkered, "fine", True),
+    Situation("rough structure", _is_as_rough_as_noise, _rough_structure, "fine", True),
+    Situation("structure", _has_noise_score, _structure, "fine", True),
     Situation("saturated", _is_at_least("saturated_units", MANY), _saturated, "nothing"),
-    Situation("no window", lambda layer: True, _no_window, "nothing"),
+    Situation("no noise score", lambda layer: True, _no_noise_score, "nothing"),
 )

@@ -25,6 +25,7 @@ _RECURRENT = "recurrent: it holds gates, not filters"
 _NO_KERNELS = (  # patterns of the last part of a name, and why such arrays are no kernels
     ("bias", "a bias"),
     ("embeddings?", _EMBEDDING),
+    (r"(.*_)?tokens?|pos(ition)?_embed(ding)?s?", "a part of an embedding, not filters"),
     ("recurrent_kernel", _RECURRENT),
     ("original0|weight_g", "the lengths of a weight normalisation"),  # of PyTorch
     (r"(weight|bias)_[ih][hr](_l\d+(_reverse)?)?", _RECURRENT),  # of PyTorch
@@ -121,7 +122,7 @@ def has_channels_first(
         >>> has_channels_first({"conv": np.ones((8, 3, 5, 5))}, "OIHW")
         True
     """
-    if any(is_torch_tensor(value) for _, value in _named_values(arrays)):
+    if any(_is_of_torch(name, value) for name, value in _named_values(arrays)):
         return True
     layouts = layout.values() if isinstance(layout, Mapping) else [layout or KERAS]
     return any(re.fullmatch("O?IO?[^IO]+O?", each.upper()) for each in layouts)
@@ -152,9 +153,14 @@ def _read(name: str, value: Any) -> _NamedArray:
         return _NamedArray(name, None, f"it cannot be read: {described(error)}")
     if array.dtype.kind in "OSUMm" and not hasattr(value, "dtype"):
         raise TypeError(_no_array(name, value))
-    # a layer of Keras on PyTorch calls its weights so, and orders their axes as Keras does
-    result = _NamedArray(name, array, of_torch=of_torch and not name.endswith("kernel"))
+    result = _NamedArray(name, array, of_torch=_is_of_torch(name, value))
     return result._replace(reason=_why_no_kernel(result, array))
+
+
+def _is_of_torch(name: str, value: Any) -> bool:
+    """Returns True for a tensor whose axes PyTorch orders."""
+    # a layer of Keras on PyTorch calls its weights "kernel", and orders their axes as Keras does
+    return is_torch_tensor(value) and not name.endswith("kernel")
 
 
 def _no_array(name: str, value: Any) -> str:
@@ -168,7 +174,8 @@ def _why_no_kernel(each: _NamedArray, array: Array) -> str:
     """Returns why an array is no kernel; `""` if it may be one."""
     for pattern, reason in _NO_KERNELS:
         # a whole name that users gave, as "embedding" for one of patches, says nothing
-        if each.owner and re.fullmatch(pattern, each.part):
+        says_something = each.owner or "_" in each.part
+        if says_something and re.fullmatch(pattern, each.part):
             return reason
     if array.ndim < 2:
         return "a vector, not a kernel" if array.ndim else "a single number"
