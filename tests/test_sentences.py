@@ -135,7 +135,7 @@ def test_a_first_layer_whose_filters_are_flat_is_not_praised():
 
 def test_saturated_units_of_a_structured_layer_are_called_harmless():
     text = layer(saturated_units=1.0).sentence
-    assert "All units stay at the ends of their range" in text
+    assert "All units stay at the ends of the range" in text
     assert "harmless as long as the network learns" in text
 
 

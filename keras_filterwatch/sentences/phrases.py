@@ -90,7 +90,7 @@ def units_text(layers: Layers) -> str:
         count = count_text(layers, "saturated_units", "units")
         text += (
             f" {_capital(count)} {verb_for(layers, 'saturated_units', 'stays', 'stay')} at the "
-            "ends of their range for all probe inputs, which is harmless as long as the network "
+            "ends of the range for all probe inputs, which is harmless as long as the network "
             "learns."
         )
     return text

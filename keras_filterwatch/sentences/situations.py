@@ -243,7 +243,7 @@ def _more(layers: Layers) -> str:
 def _saturated(layers: Layers) -> str:
     units, verb = count_text(layers, "saturated_units", "units"), ("stays", "stay")
     return (
-        f"{units} {verb_for(layers, 'saturated_units', *verb)} at the ends of their range for all "
+        f"{units} {verb_for(layers, 'saturated_units', *verb)} at the ends of the range for all "
         "probe inputs. That is right in an output layer; in a hidden one, such units hardly learn."
     )
 
