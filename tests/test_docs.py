@@ -10,6 +10,7 @@ from keras import layers
 
 import keras_filterwatch as fw
 from docs import tables
+from keras_filterwatch.sentences import situations
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [path.relative_to(ROOT).as_posix() for path in tables.PAGES]
@@ -118,3 +119,9 @@ def test_examples_of_a_page_run(page, network, tmp_path, monkeypatch):
         exec(compile(example, page, "exec"), names)
     watched = [value for value in names.values() if isinstance(value, fw.FilterWatch)]
     assert [problem for watch in watched for problem in watch.problems] == []
+
+
+def test_the_share_of_rough_first_layers_that_sentences_name_is_the_measured_one():
+    page = text_of("docs/claims.md")
+    (measured,) = set(re.findall(r"Of (\d+) accurate networks, .*? and of (\d+ %)", page))
+    assert measured == (situations.ACCURATE_NETWORKS, situations.ROUGH_SHARE)
