@@ -107,7 +107,7 @@ def tail_of_share(share: Array, inside: Array | float, outside: Array | float) -
 def tail_of_coherence(coherence: Array, spatial: tuple[int, ...], slices: Array) -> Floats:
     """Returns how often noise has a coherence as high as these, `(filters,)`.
 
-    Gradients that share taps favour the upright and level directions, where the tail is known; the
+    Gradients that share taps favour the vertical and the horizontal, where the tail is known; the
     directions between add to it as they do in a normal distribution with the same two variances.
     It is 1 for filters without a gradient, and for those too small to show a direction: with two
     taps along an axis, or fewer than five independent gradients, as in one slice of 3x3.
@@ -133,7 +133,7 @@ def tail_of_coherence(coherence: Array, spatial: tuple[int, ...], slices: Array)
     values = (1 - part) * spectra[:, index] + part * spectra[:, index + 1]
     a, b = spatial[0] - 1, spatial[1] - 1
     neighbours, diagonals = 2 * a * b - a - b, (a - 1) * (b - 1)
-    # the variances of the slanted and of the upright part of the structure tensor, to a factor
+    # ratio of the variances of the structure tensor's diagonal part and of its upright part
     narrow = (2 * a * b + diagonals - neighbours) / (2 * a * b + neighbours)
     one_sided = chance_of_positive(values, copies)
     tail = np.minimum(2 * one_sided / math.sqrt(1 - narrow), 1)

@@ -31,7 +31,7 @@ _SAME = 0.999  # cosine of filters that are one and the same
 def filter_labels(facts: KernelFacts, coherence: Array, chroma: Array | None) -> Array:
     """Returns the label of each finite filter of a 2-D window, `(finite filters,)`.
 
-    It is the first that fits of: dead; blob (dc above 1/2), edge (coherence above 1/3), colour
+    The first of these that fits: dead; blob (dc above 1/2), edge (coherence above 1/3), colour
     (chroma above 5/6), checkered (C above 1.3) and smooth (C below .7), each beyond chance;
     noise-like, if nothing differs from noise although structure would be evident; and unclassified.
     If all filters of a layer are one and the same, none but the dead has a name.
@@ -59,11 +59,11 @@ def filter_labels(facts: KernelFacts, coherence: Array, chroma: Array | None) ->
         scores["chroma"] = chroma
     large = {name: is_large & ~is_dead for name, is_large in _large_effects(scores).items()}
     untrained = _look_untrained(facts, scores) & ~is_dead
-    matter = untrained | np.any([*large.values()], axis=0)
+    is_tested = untrained | np.any([*large.values()], axis=0)
     chances = np.ones((len(large), len(is_dead)))
     at_once = max(1, _TERMS_AT_ONCE // math.prod(facts.kernel.spatial))
-    for start in range(0, int(matter.sum()), at_once):
-        some = np.flatnonzero(matter)[start : start + at_once]
+    for start in range(0, int(is_tested.sum()), at_once):
+        some = np.flatnonzero(is_tested)[start : start + at_once]
         chances[:, some] = _chances(facts.kernel, {name: s[some] for name, s in scores.items()})
     names = discoveries(
         np.where([*large.values()], chances, 1.0), _WRONG_NAMES, len(large) * int((~is_dead).sum())
@@ -81,7 +81,7 @@ def discoveries(chances: Array, rate: float, tests: int) -> Array:
     Args:
         chances: how often chance gives such a result, of any shape.
         rate: the expected share of errors among the significant results.
-        tests: how many tests were made; results of 1 do not have to be among them.
+        tests: how many tests were made; results whose chance is 1 may be left out of `chances`.
 
     Example:
         >>> import numpy as np

@@ -27,7 +27,7 @@ def with_images(
     window: Mapping[str, Window] | None = None,
     inputs: Any = None,
 ) -> tuple[list[WatchedKernel], dict[str, GuessedImage], tuple[Note, ...]]:
-    """Returns kernels with the axes of the images that they read, which images are guesses.
+    """Returns kernels with the axes of the images that they read, and which of these are guesses.
 
     What `window` says comes first, then what the layers before a Dense layer do, then a guess.
 

@@ -1,4 +1,4 @@
-"""Which callbacks use scores of FilterWatch and stand before it, where they do not get them."""
+"""Finds callbacks that use scores of FilterWatch but stand before it, where they do not get them."""
 
 import inspect
 from typing import Any
