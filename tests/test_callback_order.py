@@ -47,6 +47,12 @@ def test_the_hint_comes_before_an_error_of_the_other_callback(watch, tmp_path):
     assert "ModelCheckpoint uses 'filter_noise'" in str(watch.problems[0])
 
 
+def test_a_file_that_is_only_called_as_a_score_gets_none(watch, tmp_path):
+    checkpoint = ModelCheckpoint(tmp_path / "filter_noise.weights.h5", save_weights_only=True)
+    fit([checkpoint, watch])
+    assert watch.problems == []
+
+
 @pytest.mark.parametrize("wrap", [list, tuple])
 def test_a_callback_behind_filterwatch_gets_none(watch, wrap):
     others = [EarlyStopping("filter_noise", mode="min"), LambdaCallback()]

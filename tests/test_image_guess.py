@@ -51,6 +51,46 @@ def test_margins_that_never_change_do_not_hide_an_image():
     assert guess_image(784, flat(padded)) == ((28, 28, 1), True)
 
 
+def test_margins_that_change_by_rounding_only_do_not_hide_an_image():
+    padded = np.pad(images(16, 16, 1), [(0, 0), (6, 6), (6, 6), (0, 0)])
+    rounding = 1e-8 * np.random.default_rng(1).standard_normal(padded.shape)
+    assert guess_image(784, flat(padded + rounding)) == ((28, 28, 1), True)
+
+
+def test_where_less_than_a_quarter_of_the_pixels_change_nothing_is_confirmed():
+    padded = np.pad(images(12, 12, 1), [(0, 0), (8, 8), (8, 8), (0, 0)])  # 144 of 784
+    assert guess_image(784, flat(padded)) == ((28, 28, 1), False)
+
+
+def test_sixteen_inputs_are_enough():
+    assert guess_image(784, flat(images(28, 28, 1, count=16))) == ((28, 28, 1), True)
+
+
+def test_squares_of_less_than_8x8_pixels_are_not_recognised():
+    assert guess_image(36, flat(images(6, 6, 1))) is None
+
+
+@pytest.mark.parametrize(("noise", "is_image"), [(1, True), (3, False)])
+def test_neighbours_must_correlate_by_two_tenths(noise, is_image):
+    # 14 of 27 pairs are in one block, so neighbours correlate by .52 / (1 + noise): .26, .13
+    blocks = images(28, 28, 1) / np.sqrt(2)  # of variance 1
+    pixels = blocks + np.sqrt(noise) * np.random.default_rng(1).standard_normal(blocks.shape)
+    assert (guess_image(784, flat(pixels)) is not None) == is_image
+
+
+def test_a_brightness_that_all_pixels_share_makes_no_image():
+    # any two pixels correlate by .8, neighbours by .8 + .2 * .52 = .9
+    brightness = np.random.default_rng(1).standard_normal((64, 1, 1, 1))
+    pixels = np.sqrt(0.8) * brightness + np.sqrt(0.2 / 2) * images(28, 28, 1)
+    assert guess_image(784, flat(pixels)) is None
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_neighbours_along_one_axis_alone_make_no_image(axis):
+    stripes = np.random.default_rng(0).standard_normal((64, 14, 28) if axis == 1 else (64, 28, 14))
+    assert guess_image(784, flat(stripes.repeat(2, axis=axis))) is None
+
+
 def test_the_pixels_of_images_in_a_random_order_are_refuted():
     shuffled = np.random.default_rng(1).permutation(784)
     assert guess_image(784, flat(images(28, 28, 1))[:, shuffled]) is None

@@ -87,6 +87,12 @@ def test_a_name_comes_before_a_pattern():
     assert shapes(window, a=(20, 8), b=(20, 8)) == [(2, 10, 1, 8), (4, 5, 1, 8)]
 
 
+@pytest.mark.parametrize("pattern", ["?", "[ab]", "*"])
+def test_every_kind_of_pattern_comes_after_a_name(pattern):
+    window = {"a": (2, 10), pattern: (4, 5)}
+    assert shapes(window, a=(20, 8), b=(20, 8)) == [(2, 10, 1, 8), (4, 5, 1, 8)]
+
+
 @pytest.mark.parametrize("name", ["fc1.weight", "fc1/kernel"])
 def test_the_name_of_a_layer_means_its_kernel(name):
     arrays = {name: np.random.default_rng(0).standard_normal((20, 8))}
@@ -111,6 +117,19 @@ def test_the_name_of_a_layer_means_its_kernel(name):
 def test_a_window_that_cannot_be_used_is_refused_with_the_reason(window, message):
     with pytest.raises(ValueError, match=message):
         shapes(window, a=(20, 8), conv=(3, 3, 1, 2))
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "transposed"])
+def test_no_kernel_that_moves_over_its_input_takes_an_image(kind):
+    moving = fw.Snapshot(0, (fw.Kernel("k", "", np.zeros((3, 3, 1, 2)), kind=kind),))
+    with pytest.raises(ValueError, match="'k' has a window of its own, 3x3"):
+        with_windows(moving, {"k": (1, 9)})
+
+
+def test_of_many_kernels_that_read_no_such_image_three_are_named():
+    three = ", ".join(f"{name!r} reads 20 numbers" for name in "abc")
+    with pytest.raises(ValueError, match=f"^window: {three}, and an image of 7x7 has 49"):
+        shapes({"*": (7, 7)}, **dict.fromkeys("abcd", (20, 8)))
 
 
 def test_all_that_is_wrong_is_in_one_message():

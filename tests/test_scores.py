@@ -144,6 +144,22 @@ def test_a_layer_prints_its_numbers():
     assert repr(layer(noise=1 / 3, dead=0.0)) == expected
 
 
+def test_of_each_filter_the_worst_is_described():
+    filters = {
+        "labels": np.array(["edge", "blob", "blob", "edge"]),
+        "duplicates": np.array([0.0, 1.0, 0.0, 1.0]),
+        "dead": np.array([0.0, 0.0, 1.0, 1.0]),
+    }
+    described = LayerScores("Conv2D", (5, 5, 1, 4), "structured", {}, filters).descriptions
+    assert described == ["edge", "duplicate", "dead", "dead"]
+
+
+def test_filters_without_labels_are_described_as_far_as_they_are_known():
+    filters = {"dead": np.array([0.0, 1.0])}
+    assert LayerScores("Dense", (64, 2), "structured", {}, filters).descriptions == ["", "dead"]
+    assert LayerScores("Dense", (64, 2), "structured", {}, {}).descriptions == ["", ""]
+
+
 def test_a_name_that_does_not_exist_is_answered_with_similar_names():
     two = Scores(0, 0, {"conv2d": layer(), "head": layer()})
     with pytest.raises(KeyError, match="no kernel is called 'conv'; did you mean 'conv2d'"):
@@ -231,8 +247,17 @@ def test_csv_has_all_numbers_in_full_precision():
     assert first["sentence"] == one["a,b"].sentence
 
 
-def test_csv_is_written_to_a_file(tmp_path):
-    assert scores().to_csv(tmp_path / "scores.csv") == (tmp_path / "scores.csv").read_text()
+def test_csv_says_which_layers_are_frozen():
+    one = Scores(0, 0, {"free": layer(), "frozen": replace(layer(), trainable=False)})
+    rows = csv.DictReader(io.StringIO(one.to_csv()))
+    assert [row["trainable"] for row in rows] == ["True", "False"]
+
+
+def test_csv_is_written_to_a_file_as_utf_8(tmp_path):
+    named = Scores(0, 0, {"層": layer()})
+    text = named.to_csv(tmp_path / "scores.csv")
+    assert text.splitlines()[1].startswith("層,")
+    assert text == (tmp_path / "scores.csv").read_text(encoding="utf-8")
 
 
 def test_scores_without_layers_are_a_csv_without_rows():

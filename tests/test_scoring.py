@@ -1,5 +1,6 @@
 """Snapshot in, scores out."""
 
+import math
 import threading
 import warnings
 
@@ -58,6 +59,45 @@ def test_update_is_measured_from_the_previous_and_rotation_from_the_first():
     assert scores["conv"]["rotation"] == pytest.approx(2)
 
 
+def test_the_noise_score_at_the_start_is_that_of_the_first_snapshot():
+    now, first = noise_kernel((7, 7, 3, 32)).cumsum(axis=0), noise_kernel((7, 7, 3, 32), seed=1)
+    scores = fw.score(snapshot(now), first=snapshot(first))["conv"]
+    assert scores.noise_at_start == fw.score(snapshot(first))["conv"]["noise"]
+
+
+def test_where_the_first_snapshot_has_no_noise_score_that_of_the_start_is_not_known():
+    now = snapshot(noise_kernel())
+    assert math.isnan(fw.score(now)["conv"].noise_at_start)
+    assert math.isnan(fw.score(now, first=fw.Snapshot(0, ()))["conv"].noise_at_start)
+    constant = snapshot(np.ones((3, 3, 16, 32)))
+    assert math.isnan(fw.score(now, first=constant)["conv"].noise_at_start)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "reads"),
+    [
+        ((5, 5, 1, 8), "conv", True),
+        ((5, 5, 4, 8), "conv", True),  # colour and transparency
+        ((5, 5, 5, 8), "conv", False),
+        ((2, 2, 3, 8), "conv", True),
+        ((1, 9, 3, 8), "conv", False),  # such as of a series of numbers
+        ((9, 1, 3, 8), "conv", False),
+        ((9, 3, 8), "conv", False),
+        ((5, 5, 5, 3, 8), "conv", False),
+        ((5, 5, 3, 1), "depthwise", False),
+        ((28, 28, 1, 10), "dense", True),
+    ],
+)
+def test_a_2d_window_over_at_most_four_channels_reads_images(shape, kind, reads):
+    assert fw.score(snapshot(noise_kernel(shape), kind=kind))["conv"].reads_images == reads
+
+
+def test_only_the_first_layer_with_a_window_reads_images():
+    shapes = {"dense": (64, 8), "deep": (3, 3, 8, 3), "narrow": (5, 5, 3, 8)}
+    scores = fw.score({name: noise_kernel(shape) for name, shape in shapes.items()})
+    assert not any(layer.reads_images for layer in scores.values())  # "deep" is the first
+
+
 def test_the_gain_decides_which_filter_is_dead():
     gain = np.ones(32)
     gain[3] = 0  # gamma is 0: dead, however large its weights
@@ -86,6 +126,12 @@ def test_filters_that_diverged_are_left_out_of_the_layer_and_nan_themselves():
     assert layer["noise"] == pytest.approx(rest["noise"])
     assert np.flatnonzero(np.isnan(layer.filters["noise"])).tolist() == [7]
     assert layer.verdict == "undetermined"
+
+
+def test_the_norms_say_that_all_filters_diverged():
+    layer = fw.score({"conv": np.full((3, 3, 16, 32), np.nan)})["conv"]
+    assert np.isnan(layer.filters["norm"]).all()
+    assert layer.sentence.startswith("32 of 32 filters have weights that are NaN or infinite")
 
 
 def test_quick_scores_are_those_that_training_waits_for():
@@ -353,3 +399,8 @@ def test_noise_in_an_image_that_is_a_guess_is_no_evidence_that_a_layer_is_untrai
         for is_guess in (False, True)
     }
     assert verdicts == {False: "untrained", True: "undetermined"}
+
+
+def test_structure_in_an_image_that_is_a_guess_is_evidence():
+    smooth = np.random.default_rng(0).standard_normal((28, 28, 1, 100)).cumsum(axis=0)
+    assert fw.score(snapshot(smooth, image_is_guess=True))["conv"].verdict == "structured"

@@ -64,6 +64,35 @@ def test_a_frozen_layer_that_looks_random_is_random_and_frozen():
     assert sentences.situation(frozen).name == "random and frozen"
 
 
+@pytest.mark.parametrize(
+    ("scores", "name"),
+    [  # at 72 slices a noise score of 3x3 has an error of sqrt(1/18 / 72) / (1 - 1/3) = 1/24
+        (layer((3, 3, 1, 72), noise=1 - 4.9 / 24, slices=72.0), "rough structure"),
+        (layer((3, 3, 1, 72), noise=1 - 5.1 / 24, slices=72.0), "structure"),
+        (layer((3, 3, 1, 72), noise=1 + 4.9 / 24, slices=72.0), "rough structure"),
+        (layer((3, 3, 1, 72), noise=1 + 5.1 / 24, slices=72.0), "checkered"),
+        # of many slices the error is next to nothing, and a tenth counts
+        (layer(noise=0.92, slices=1e6), "rough structure"),
+        (layer(noise=0.88, slices=1e6), "structure"),
+        (layer(noise=1.12, slices=1e6), "checkered"),
+        # (3 * 8)^2 * (1/18) / (1 - 1/3)^2 = 72 slices
+        (layer((3, 3, 1, 80), "undetermined", slices=71.0), "too few slices"),
+        (layer((3, 3, 1, 80), "undetermined", slices=73.0), "a little structure"),
+        (layer(rotation=1e-4, start=1.01, **RANDOM), "random and unchanged"),
+        (layer(rotation=1e-3, start=1.01, **RANDOM), "random although trained"),
+        # one filter with nearly all of the weights, and two patterns of which each is a duplicate
+        (layer(duplicates=0.0, effective_rank=1.0), "structure"),
+        (layer(duplicates=1.0, effective_rank=1.2), "structure"),
+        # of a deeper layer whose start is not known
+        (layer((3, 3, 16, 32), noise=1.0, slices=512.0), "rough structure"),
+        (layer((3, 3, 16, 32), "untrained", noise=1.0, slices=512.0), "random"),
+        (layer((3, 3, 16, 32), "structured", start=1.0, noise=1.0), "as rough as noise"),
+    ],
+)
+def test_a_situation_begins_where_its_numbers_do(scores, name):
+    assert sentences.situation(scores).name == name
+
+
 def test_every_situation_has_a_case_here():
     assert {*CASES, "random and frozen"} == {row.name for row in SITUATIONS}
 
@@ -77,6 +106,13 @@ def test_a_first_layer_of_3x3_is_told_that_its_windows_show_no_edges():
     text = layer((3, 3, 3, 32)).sentence
     assert "Windows of 3x3 are too small to show edges" in text
     assert "a first layer of 5x5" in text
+
+
+@pytest.mark.parametrize(
+    ("window", "is_small"), [((4, 4), True), ((3, 5), False), ((5, 3), False), ((5, 5), False)]
+)
+def test_a_window_shows_edges_from_five_weights_along_an_axis_on(window, is_small):
+    assert ("too small to show edges" in layer((*window, 3, 32)).sentence) == is_small
 
 
 def test_a_deeper_layer_of_3x3_gets_no_advice_about_its_window():
@@ -122,6 +158,19 @@ def test_the_share_of_the_weights_that_was_there_before_training_is_said():
     assert "when training began" not in layer(rotation=0.5, start=1).sentence  # a share of .25
 
 
+def test_weights_that_turned_round_are_not_called_those_of_the_start():
+    # the cosine is -.9, of which the square is .81 too
+    assert "when training began" not in layer(rotation=1.9, start=1).sentence
+
+
+def test_of_layers_that_share_a_sentence_all_must_have_kept_their_weights():
+    kept, changed = (layer((3, 3, 16, 32), rotation=r, start=0.9) for r in (0.1, 0.5))
+    (line,) = sentences.overview({"a": kept, "b": kept})
+    assert "81% of what the picture shows was there" in line
+    (line,) = sentences.overview({"a": kept, "b": changed})
+    assert "when training began" not in line
+
+
 def test_before_training_nothing_is_said_about_the_start():
     assert "when training began" not in layer(rotation=0.0).sentence
     assert sentences.situation(layer(rotation=0.0, **RANDOM)).name == "random"
@@ -131,12 +180,16 @@ def test_a_first_layer_whose_filters_are_flat_is_not_praised():
     text = layer(dc=0.97).sentence
     assert "The weights within a window are mostly alike (dc 0.97)" in text
     assert "alike" not in layer((3, 3, 32, 64), dc=0.97).sentence  # deeper
+    assert "mostly alike (dc 0.55)" in layer(dc=0.55).sentence
+    assert "alike" not in layer(dc=0.45).sentence  # more of the energy is in the shapes
 
 
 def test_saturated_units_of_a_structured_layer_are_called_harmless():
     text = layer(saturated_units=1.0).sentence
     assert "All units stay at the ends of the range" in text
     assert "harmless as long as the network learns" in text
+    assert "16 of 32 units stay at the ends" in layer(saturated_units=0.5).sentence
+    assert "ends of the range" not in layer(saturated_units=15 / 32).sentence
 
 
 def test_a_few_dead_filters_are_counted():
@@ -166,6 +219,20 @@ def test_twenty_layers_of_one_kind_are_one_sentence():
 def test_first_layers_and_deeper_ones_are_told_apart():
     scores = {"first": layer((7, 7, 3, 32)), "second": layer((3, 3, 32, 64))}
     assert len(sentences.overview(scores)) == 2
+
+
+def test_deeper_layers_share_a_sentence_whatever_their_windows():
+    windows = {"a": layer((3, 3, 32, 64)), "b": layer((5, 5, 32, 64)), "c": layer((1, 7, 32, 64))}
+    (line,) = sentences.overview(windows)
+    assert line.startswith("a, b and c: not random.")
+
+
+def test_windows_of_one_weight_and_others_without_a_noise_score_are_not_mixed_up():
+    of_one = replace(layer((1, 1, 8, 8)), numbers={})
+    constant = replace(layer((3, 3, 1, 1)), numbers={})
+    assert "a window of one weight" in sentences.overview({"a": of_one})[0]
+    assert "do not differ" in sentences.overview({"b": constant})[0]
+    assert "a window of one weight" not in sentences.overview({"a": of_one, "b": constant})[0]
 
 
 def test_layers_without_a_window_are_told_only_where_there_is_no_other():
@@ -239,6 +306,23 @@ def test_a_noise_score_that_rose_is_said():
     assert "Its noise score rose from 0.30 to 0.70" in layer(noise=0.7, start=0.3).sentence
 
 
+@pytest.mark.parametrize(
+    ("now", "verb"), [(0.44, None), (0.5, None), (0.38, "fell"), (0.56, "rose")]
+)
+def test_a_noise_score_has_a_start_worth_a_word_from_a_change_of_5_hundredths_on(now, verb):
+    text = layer(noise=now, start=0.47).sentence
+    assert (f"Its noise score {verb} from 0.47 to {now:.2f}" in text) == bool(verb)
+    assert (f"Noise score {now:.2f}, where 1 is noise" in text) == (not verb)
+
+
+@pytest.mark.parametrize("others", [(0.3, 0.5), (0.7, 0.5)], ids=["one fell", "one rose"])
+def test_of_layers_whose_noise_scores_did_not_all_change_one_way_none_is_said_to(others):
+    deeper = {str(now): layer((3, 3, 16, 32), noise=now, start=0.5) for now in others}
+    (line,) = sentences.overview(deeper)
+    assert f"Noise scores {min(others):.2f} to {max(others):.2f}, where 1 is noise" in line
+    assert "at the start" not in line
+
+
 def test_one_dimensional_windows_get_no_word_on_edges():
     for text in (
         layer((3, 1, 16)).sentence,
@@ -246,16 +330,19 @@ def test_one_dimensional_windows_get_no_word_on_edges():
     ):
         assert "edges" not in text
         assert "5x5" not in text
+        assert "fw.draw.favourites" not in text  # which shows images
 
 
-@pytest.mark.parametrize(("kind", "named"), [("conv", True), ("unknown", False), ("dense", False)])
+@pytest.mark.parametrize(
+    ("kind", "named"), [("conv", True), ("depthwise", True), ("unknown", False), ("dense", False)]
+)
 def test_favourites_are_named_for_layers_of_a_model_whose_outputs_are_images(kind, named):
     assert ("fw.draw.favourites" in layer((5, 5, 16, 32), kind=kind).sentence) == named
 
 
 @pytest.mark.parametrize(
     ("dead", "text"),
-    [(1 / 32, "1 of 32 filters has next"), (3 / 32, "3 of 32 filters have next")],
+    [(1 / 32, "1 of 32 filters has next"), (2 / 32, "2 of 32 filters have next")],
 )
 def test_verbs_agree_with_counts(dead, text):
     assert text in layer(dead=dead).sentence

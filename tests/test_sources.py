@@ -12,6 +12,7 @@ from keras_filterwatch import FilterWatch
 from keras_filterwatch.kernels import Kernel, Snapshot
 from keras_filterwatch.sources import frameworks, snapshot_of
 from keras_filterwatch.sources.array_layouts import arranged, layout_of_rank, other_layout
+from keras_filterwatch.sources.arrays import has_channels_first
 
 
 def numbered(*shape):
@@ -86,6 +87,9 @@ def test_the_names_in_nested_dicts_are_joined():
         ("lstm.weight_hh_l1_reverse", numbered(8, 4), "recurrent"),
         ("cell.weight_hh", numbered(8, 4), "recurrent"),
         ("lstm_cell/recurrent_kernel", numbered(4, 8), "recurrent"),
+        ("vit/register_tokens", numbered(9, 4), "a part of an embedding"),
+        ("vit.mask_token", numbered(9, 4), "a part of an embedding"),
+        ("encoder/position_embeddings", numbered(9, 4), "a part of an embedding"),
         ("fourier", np.ones((2, 2), complex), "its numbers are of dtype complex128"),
         ("words", np.array([["a", "b"]]), "its numbers are of dtype <U1"),
         ("deep", np.ones((1, 1, 1, 1, 2, 2)), "it has 6 axes; 2 to 5 can be read"),
@@ -124,6 +128,14 @@ def test_three_axes_outside_of_attention_are_a_window():
 def test_a_dict_without_a_kernel_is_refused_with_what_came():
     with pytest.raises(ValueError, match=r"none of the arrays is a kernel: 'conv/bias' \(a bias\)"):
         snapshot_of({"conv": {"bias": numbered(4)}})
+
+
+@pytest.mark.parametrize(("count", "end"), [(8, "(a bias). A"), (9, "(a bias), .... A")])
+def test_of_many_arrays_without_a_kernel_eight_are_named(count, end):
+    with pytest.raises(ValueError, match="none of the arrays is a kernel") as caught:
+        snapshot_of({f"layer{i}/bias": numbered(4) for i in range(count)})
+    assert str(caught.value).count("(a bias)") == 8
+    assert f"'layer7/bias' {end} kernel has" in str(caught.value)
 
 
 def test_an_empty_dict_has_no_kernels():
@@ -196,6 +208,26 @@ def test_layouts_by_name_and_pattern_leave_the_other_arrays_as_they_are():
     assert set(shapes(snapshot).values()) == {(5, 7, 3, 8)}
 
 
+@pytest.mark.parametrize("names", [("up.0", "up.1.weight"), ("up/a/kernel", "up/b/kernel")])
+def test_a_layout_for_a_block_is_that_of_all_arrays_in_it(names):
+    arrays = {name: np.ones((3, 8, 5, 7)) for name in names}
+    snapshot = snapshot_of(arrays | {"upper": np.ones((5, 7, 3, 8))}, layout={"up": "IOHW"})
+    assert set(shapes(snapshot).values()) == {(5, 7, 3, 8)}
+
+
+@pytest.mark.parametrize(
+    ("layout", "first"),
+    [
+        *[("OIHW", True), ("IOHW", True), ("IHWO", True), ("oiw", True), ("OIDHW", True)],
+        *[("HWIO", False), ("OHWI", False), ("HWOI", False), ("WIO", False), (None, False)],
+        *[({"a": "HWIO", "b": "IOHW"}, True), ({"a": "HWIO", "b": "OHWI"}, False)],
+    ],
+    ids=str,
+)
+def test_channels_come_first_where_their_axis_does_in_the_layout(layout, first):
+    assert has_channels_first({"a": np.ones((8, 3, 5, 5))}, layout) == first
+
+
 @pytest.mark.parametrize(
     ("layout", "error", "message"),
     [
@@ -232,6 +264,7 @@ NOT_CERTAINLY_OF_TORCH = [
     *[(3, 3, 3, 3), (1, 1, 3, 3), (28, 28, 1, 10), (28, 28, 1, 1), (2, 3, 1, 1), (5, 1, 3, 3)],
     *[(11, 5, 1, 32), (20, 8, 1, 64), (3, 300, 1, 100), (3, 1, 1, 64, 64), (1, 3, 3, 3, 45)],
     *[(5, 5, 3, 3), (4, 5, 1, 2), (3, 3, 3, 3, 3), (64, 64, 1, 1), (7, 64, 3), (10, 784)],
+    *[(64, 3, 2, 2), (64, 3, 13, 13), (1, 7, 3, 3), (64, 3, 7)],  # other kernels of odd sizes
 ]
 
 
@@ -246,6 +279,23 @@ def test_shapes_that_only_pytorch_has_are_asked_about(shape):
 @pytest.mark.parametrize("shape", NOT_CERTAINLY_OF_TORCH, ids=str)
 def test_shapes_that_keras_may_have_are_not_asked_about(shape):
     assert other_layout(shape, "HWIO") == ""
+
+
+@pytest.mark.parametrize(
+    ("shape", "biases", "layout"),
+    [
+        ((3, 3, 64, 7), 7, ""),  # as many as the last axis: no doubt is left
+        ((64, 3, 3, 3), 3, "OIHW"),  # more than one axis has three
+        ((64, 3, 3, 7), 7, ""),
+        ((64, 3, 7, 7), 64, "OIHW"),
+        ((64, 10), 64, "OIHW"),
+        ((64, 10), 10, ""),
+        ((10, 10), 10, ""),
+        ((64, 32, 3, 3, 8), 8, ""),
+    ],
+)
+def test_the_biases_decide_if_one_axis_alone_has_as_many_entries(shape, biases, layout):
+    assert other_layout(shape, "HWIO", biases) == layout
 
 
 def test_the_question_names_the_array_and_both_answers():

@@ -1,4 +1,4 @@
-"""Finds callbacks that use scores of FilterWatch but stand before it, where they do not get them."""
+"""Finds callbacks that use scores of FilterWatch but stand before it, and so do not get them."""
 
 import inspect
 from typing import Any
