@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import keras_filterwatch as fw
 from keras_filterwatch.kernels import Kernel
 from keras_filterwatch.metrics import KernelFacts, appearance, chance, labels
+from keras_filterwatch.metrics.noise import geary_c
 
 NO_NAME = {"noise-like", "unclassified"}
 
@@ -47,6 +48,22 @@ def checkerboard(k):
 def saddle(k):
     """Smooth, without a direction or a mean."""
     return np.outer(np.arange(k) - k // 2, np.arange(k) - k // 2).astype(float)
+
+
+def wave(k, number):
+    """A pattern without a direction or a mean, of a known C.
+
+    It is an eigenvector of the Laplacian of the grid: C is (n - 1) / pairs times the half of its
+    eigenvalue, 2 - 2 cos(pi number / k).
+    """
+    along = np.cos(np.pi * number * (np.arange(k) + 0.5) / k)
+    return np.outer(along, along) / np.square(along).sum()
+
+
+def mixed(share, first, second):
+    """Two windows or colours, of which the first has this share of the squares."""
+    parts = [np.sqrt(share) * first / np.linalg.norm(first)]
+    return parts[0] + np.sqrt(1 - share) * second / np.linalg.norm(second)
 
 
 def layer_of(*filters, noise=0.0, seed=1):
@@ -136,6 +153,12 @@ def test_discoveries_are_those_of_benjamini_and_hochberg(chances, expected):
     assert found.tolist() == expected
 
 
+def test_tests_whose_results_are_left_out_count_too():
+    # the bounds are .04 / 10, .08 / 10 and .12 / 10
+    found = labels.discoveries(np.array([0.004, 0.008, 0.013]), rate=0.04, tests=10)
+    assert found.tolist() == [True, True, False]
+
+
 # --- noise ----------------------------------------------------------------------------------------
 
 SIZES = [(3, 3, 1, 32), (3, 3, 3, 24), (3, 3, 16, 16), (5, 5, 1, 6), (7, 7, 3, 32), (11, 11, 3, 8)]
@@ -221,6 +244,52 @@ def test_the_first_name_that_fits_is_taken(array, first):
     assert labels_of(layer_of(array)) == [first]
 
 
+@pytest.mark.parametrize(("share", "is_blob"), [(0.45, False), (0.55, True)])
+def test_a_blob_is_for_the_greater_part_its_mean(share, is_blob):
+    (label,) = labels_of(layer_of(grey(mixed(share, np.ones((7, 7)), saddle(7)))))
+    assert (label == "blob") == is_blob
+
+
+@pytest.mark.parametrize(("share", "is_edge"), [(0.64, False), (0.69, True)])
+def test_an_edge_changes_twice_as_much_in_its_direction_as_across(share, is_edge):
+    windows = [np.sqrt(share) * edge(7), np.sqrt(1 - share) * edge(7, np.pi / 2)] * 32
+    (label,) = labels_of(layer_of(np.stack(windows, axis=-1)))
+    assert label == ("edge" if is_edge else "smooth")
+
+
+@pytest.mark.parametrize(("share", "is_colour"), [(0.8, False), (0.87, True)])
+def test_five_sixths_of_a_colour_are_without_grey(share, is_colour):
+    colour = mixed(share, np.array([1.0, -1, 0]), np.ones(3))
+    (label,) = labels_of(layer_of(saddle(11)[..., np.newaxis] * colour))
+    assert label == ("colour" if is_colour else "smooth")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name"),
+    [  # in 11x11, C is 120 / 220 * 2 * (1 - cos(pi number / 11))
+        ((4, 4), "smooth"),  # .638
+        ((4, 5), None),  # (.638 + .936) / 2 = .787
+        ((6, 6), None),  # 1.246
+        ((6, 7), "checkered"),  # (1.246 + 1.544) / 2 = 1.395
+    ],
+)
+def test_smooth_and_checkered_filters_are_three_tenths_from_noise(numbers, name):
+    windows = np.stack([wave(11, number) for number in numbers] * 2, axis=-1)
+    array = layer_of(windows)
+    assert geary_c(array) == pytest.approx(
+        np.mean([12 / 11 * (1 - np.cos(np.pi * number / 11)) for number in numbers])
+    )
+    (label,) = labels_of(array)
+    assert label == name if name else label in NO_NAME
+
+
+def test_filters_that_are_only_alike_keep_their_names():
+    array = layer_of(*(grey(edge(7, angle)) for angle in (0, 0.1, 0.2)))
+    first, *_, last = array.reshape(-1, 3).T
+    assert 0.95 < first @ last < 0.99
+    assert labels_of(array) == ["edge"] * 3
+
+
 def test_an_effect_that_is_small_gives_no_name_however_sure():
     random = np.random.default_rng(1)
     array = random.standard_normal((3, 3, 512, 16))
@@ -255,11 +324,19 @@ def test_dead_filters_take_no_evidence_from_the_others():
     [
         np.ones((5, 5, 3, 8)),
         grey(edge(7))[..., np.newaxis] * np.linspace(1, 2, 8),
+        grey(edge(7))[..., np.newaxis] * np.array([1.0, -1.0, 1.5, -1.5]),
         np.zeros((5, 5, 3, 8)),
         np.random.default_rng(1).standard_normal((2, 2, 1, 8)),
         np.random.default_rng(1).standard_normal((2, 2, 1, 1)),
     ],
-    ids=["constant", "one filter, scaled", "zero", "too small", "one, too small"],
+    ids=[
+        "constant",
+        "one filter, scaled",
+        "one filter, of both signs",
+        "zero",
+        "too small",
+        "one, too small",
+    ],
 )
 def test_a_layer_that_cannot_be_judged_has_no_names(array):
     assert {"dead", "unclassified"}.issuperset(labels_of(array))

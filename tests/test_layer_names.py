@@ -7,6 +7,7 @@ from keras import layers
 from small_models import sequential, shapes
 
 import keras_filterwatch as fw
+from keras_filterwatch.kernel_names import KernelNames, matching_kernels
 from keras_filterwatch.model.find import find, selected_kernel
 from keras_filterwatch.model.layer_names import layer_names
 
@@ -61,6 +62,13 @@ def test_a_bidirectional_layer_has_two_names_without_a_counter():
     assert list(find(model).skipped) == ["both/forward_lstm", "both/backward_lstm"]
 
 
+def test_a_layer_that_a_model_uses_twice_is_counted_once():
+    made_before(layers.Dense)
+    first, second = layers.Dense(4), layers.Dense(4)
+    names = layer_names([first, second, first])
+    assert (names[id(first)], names[id(second)]) == ("dense", "dense_1")
+
+
 def test_names_that_a_user_gave_stay():
     model = sequential(
         layers.Dense(3, name="dense_one"), layers.Dense(3, name="head_7"), shape=(4,)
@@ -74,6 +82,13 @@ def test_names_with_a_number_that_keras_has_not_come_to_stay():
     assert list(shapes(model)) == ["dense_1", "dense_2"]
 
 
+def test_the_name_that_keras_gives_next_stays():
+    keras.backend.clear_session()
+    made_before(layers.Dense)  # "dense"
+    model = sequential(layers.Dense(3, name="dense_1"), shape=(4,))
+    assert list(shapes(model)) == ["dense_1"]
+
+
 def test_all_names_of_a_class_stay_if_one_would_be_that_of_another_layer():
     made_before(layers.Dense)
     dense = layers.Dense(3)
@@ -84,6 +99,7 @@ def test_all_names_of_a_class_stay_if_one_would_be_that_of_another_layer():
 
 
 def test_all_names_of_a_class_stay_if_two_layers_have_one_name():
+    made_before(*[layers.Dense] * 6)  # so that Keras has given this name
     model = sequential(
         keras.Sequential([layers.Dense(3, name="dense_5")], name="a"),
         keras.Sequential([layers.Dense(3, name="dense_5")], name="b"),
@@ -100,6 +116,32 @@ def test_a_layer_alone_is_named_too():
 
 
 # What means a layer.
+
+NAMES = [
+    KernelNames("dense", "dense", ("dense_1",)),
+    KernelNames("block/dense_1", "dense_1", ("block/dense_2", "dense_2")),
+    KernelNames("up.0.weight", "", ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("choice", "meant"),
+    [
+        ("dense", ["dense"]),
+        ("dense_1", ["block/dense_1"]),  # also what Keras calls the other one
+        ("dense_2", ["block/dense_1"]),
+        ("block", ["block/dense_1"]),
+        ("up", ["up.0.weight"]),
+        ("up.0", ["up.0.weight"]),
+        ("u", []),
+        ("dense*", ["dense", "block/dense_1"]),
+        ("d*_1", ["dense", "block/dense_1"]),
+        ("*_2", ["block/dense_1"]),
+        ("DENSE", []),
+    ],
+)
+def test_a_name_or_a_block_or_a_pattern_means_its_kernels(choice, meant):
+    assert matching_kernels(choice, NAMES) == meant
 
 
 def test_both_names_mean_the_layer():

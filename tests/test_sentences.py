@@ -50,7 +50,8 @@ CASES = {
     "rough structure": layer(noise=1.0, anisotropy=0.5),
     "structure": layer(),
     "saturated": layer((64, 10), kind="dense", saturated_units=0.5),
-    "no noise score": layer((64, 10), kind="dense"),
+    "no window": layer((64, 10), kind="dense"),
+    "no noise score": LayerScores("", (1, 1, 8, 8), "undetermined", {}, {}, kind="conv"),
 }
 
 
@@ -236,7 +237,7 @@ def test_windows_of_one_weight_and_others_without_a_noise_score_are_not_mixed_up
 
 
 def test_layers_without_a_window_are_told_only_where_there_is_no_other():
-    dense, conv = CASES["no noise score"], layer()
+    dense, conv = CASES["no window"], layer()
     assert [line[:4] for line in sentences.overview({"head": dense, "conv": conv})] == ["conv"]
     assert [line[:4] for line in sentences.overview({"head": dense})] == ["head"]
 

@@ -257,14 +257,15 @@ def _saturated(layers: Layers) -> str:
     )
 
 
+def _no_window(layers: Layers) -> str:
+    return (
+        "no picture and no noise score, since nothing says that images are read here. If the "
+        "inputs are flattened images, pass window={name: (height, width, channels)}."
+    )
+
+
 def _no_noise_score(layers: Layers) -> str:
-    windows = [layer.shape[:-2] for layer in layers]
-    if not any(windows):
-        return (
-            "no picture and no noise score, since nothing says that images are read here. If the "
-            "inputs are flattened images, pass window={name: (height, width, channels)}."
-        )
-    if all(math.prod(window) == 1 for window in windows):
+    if all(math.prod(layer.shape[:-2]) == 1 for layer in layers):
         return "no picture and no noise score: a window of one weight has no neighbours."
     return "no noise score: the windows have too few weights, or their weights do not differ."
 
@@ -292,5 +293,6 @@ SITUATIONS = (
     Situation("rough structure", _is_as_rough_as_noise, _rough_structure, "fine", True),
     Situation("structure", _has_noise_score, _structure, "fine", True),
     Situation("saturated", _is_at_least("saturated_units", MANY), _saturated, "nothing"),
+    Situation("no window", lambda layer: len(layer.shape) == 2, _no_window, "nothing"),
     Situation("no noise score", lambda layer: True, _no_noise_score, "nothing"),
 )

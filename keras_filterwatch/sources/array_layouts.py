@@ -93,13 +93,9 @@ def other_layout(shape: Sequence[int], layout: str, biases: int | None = None) -
         >>> other_layout((10, 784), "HWIO", biases=10)
         'OIHW'
     """
-    filters, other_filters = (-1, 0) if layout == KERAS else (0, -1)
-    other = TORCH if layout == KERAS else KERAS
-    if biases is not None and list(shape).count(biases) == 1:
-        if biases == shape[other_filters]:
-            return other
-        if biases == shape[filters]:
-            return ""
+    other, filters_in_other = (TORCH, 0) if layout == KERAS else (KERAS, -1)
+    if list(shape).count(biases or 0) == 1 and biases == shape[filters_in_other]:
+        return other
     if len(shape) < 4:  # a long window over few channels is as usual as a short one over many
         return ""
     windows = {KERAS: shape[:-2], TORCH: shape[2:]}
