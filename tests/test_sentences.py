@@ -367,3 +367,16 @@ def test_scores_since_a_snapshot_without_the_layer_do_not_say_how_it_was():
     weights = np.random.default_rng(0).standard_normal((7, 7, 3, 32))
     before = fw.Snapshot(0, (fw.Kernel("other", "Conv2D", weights),))
     assert "when training began" not in fw.score({"conv": weights}, first=before)["conv"].sentence
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "is_measured"),
+    [
+        ((5, 5, 3, 32), "conv", True),
+        ((28, 28, 1, 99), "dense", False),
+        ((5, 5, 32, 9), "conv", False),
+    ],
+)
+def test_only_of_first_convolutions_the_measured_share_is_named(shape, kind, is_measured):
+    text = layer(shape, kind=kind, **RANDOM).sentence
+    assert ("of 133 accurate networks" in text.lower()) == is_measured

@@ -195,8 +195,8 @@ def _random(layers: Layers) -> str:
 
 
 def _if_random(layers: Layers) -> str:
-    """Returns what it means that trained layers look random; of first ones, as it was measured."""
-    if all(layer.reads_images for layer in layers):
+    """Returns what it means that layers look random; of first convolutions, as was measured."""
+    if all(layer.reads_images and layer.kind != "dense" for layer in layers):
         return (
             f"Of {ACCURATE_NETWORKS} accurate networks that were measured, {ROUGH_SHARE} had a "
             "first layer above 0.8 (docs/claims.md). So look at the validation accuracy: probably "
