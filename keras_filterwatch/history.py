@@ -8,6 +8,7 @@ from typing import overload
 
 import numpy as np
 
+from keras_filterwatch.metrics.motion import AT_REST
 from keras_filterwatch.model_facts import ModelFacts
 from keras_filterwatch.progress import (
     HALF_WAY,
@@ -30,7 +31,6 @@ from keras_filterwatch.yardsticks import (
 
 Steps = Sequence[Scores]  # what rules take: `History.of` makes a `History` of it
 
-AT_REST = 2e-4  # rotation of the layer that turned most, in a network that stands still
 _UPDATES_TO_MOVE = 100  # updates after which a network at rest has had time to move
 UNMOVED = 0.01  # rotation below which a layer has kept its first direction (see rules.noisy)
 

@@ -548,7 +548,7 @@ def test_symmetric_fires_after_an_epoch_of_one_filter_since_the_start(value, ran
     alarms = rules.symmetric(scored(with_head([np.full(SMALL.shape, value)] * 2)))
     words = f"All 8 filters of conv are {word}, as they were at the start"
     # the effective rank of one direction is exp(0) = 1
-    says(alarms, "symmetric", 1, rank, filter_constants._ONE_DIRECTION, words, filters=range(8))
+    says(alarms, "symmetric", 1, rank, filter_constants.ONE_DIRECTION, words, filters=range(8))
 
 
 def ones(last=1.0):

@@ -23,7 +23,7 @@ from made_up import (
 
 import keras_filterwatch as fw
 from keras_filterwatch import rules
-from keras_filterwatch.history import AT_REST
+from keras_filterwatch.metrics.motion import AT_REST
 from keras_filterwatch.model_facts import TargetFacts
 
 REGRESSION = output(1, "huber", "linear")  # a loss whose guessing is not known

@@ -45,7 +45,9 @@ def mean_auc(cells: Sequence[tuple[ArrayLike, ArrayLike]]) -> Estimate:
     """
     return _bootstrap(
         [np.asarray(values, float) for cell in cells for values in cell],
-        lambda drawn: np.mean([auc(*pair) for pair in zip(drawn[::2], drawn[1::2], strict=True)]),
+        lambda samples: np.mean(
+            [auc(*pair) for pair in zip(samples[::2], samples[1::2], strict=True)]
+        ),
     )
 
 
@@ -58,7 +60,7 @@ def mean(cells: Sequence[ArrayLike]) -> Estimate:
     """
     return _bootstrap(
         [np.asarray(cell, float) for cell in cells],
-        lambda drawn: np.mean([cell.mean() for cell in drawn]),
+        lambda samples: np.mean([cell.mean() for cell in samples]),
     )
 
 
@@ -71,8 +73,8 @@ def difference(cells: Sequence[tuple[ArrayLike, ArrayLike]]) -> Estimate:
     """
     return _bootstrap(
         [np.asarray(values, float) for cell in cells for values in cell],
-        lambda drawn: np.mean(
-            [a.mean() - b.mean() for a, b in zip(drawn[::2], drawn[1::2], strict=True)]
+        lambda samples: np.mean(
+            [a.mean() - b.mean() for a, b in zip(samples[::2], samples[1::2], strict=True)]
         ),
     )
 
@@ -98,7 +100,7 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float:
 def rank_correlation(x: ArrayLike, y: ArrayLike) -> Estimate:
     """Returns the `spearman` correlation; the pairs are drawn anew for its interval."""
     pairs = np.array([x, y], float).T
-    return _bootstrap([pairs], lambda drawn: spearman(*drawn[0].T))
+    return _bootstrap([pairs], lambda samples: spearman(*samples[0].T))
 
 
 def share(hits: int, of: int) -> Estimate:
@@ -120,8 +122,8 @@ def r_squared(true: ArrayLike, predicted: ArrayLike) -> Estimate:
     """
     pairs = np.stack([np.asarray(true, float), np.asarray(predicted, float)], axis=1)
 
-    def of(drawn: Sequence[NDArray]) -> float:
-        truth, guess = drawn[0].T
+    def of(samples: Sequence[NDArray]) -> float:
+        truth, guess = samples[0].T
         deviations = np.square(truth - truth.mean()).sum()
         return 1 - np.square(truth - guess).sum() / deviations if deviations else np.nan
 
@@ -162,11 +164,11 @@ def _bootstrap(
     if not samples or any(len(sample) == 0 for sample in samples):
         return Estimate(np.nan, np.nan, np.nan)
     random = np.random.default_rng(0)
-    drawn = [
+    statistics = [
         statistic([sample[random.integers(len(sample), size=len(sample))] for sample in samples])
         for _ in range(_DRAWS)
     ]
-    low, high = np.nanpercentile(drawn, _PERCENTILES)
+    low, high = np.nanpercentile(statistics, _PERCENTILES)
     return Estimate(float(statistic(samples)), float(low), float(high))
 
 

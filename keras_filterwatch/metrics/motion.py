@@ -8,6 +8,7 @@ from keras_filterwatch.metrics.facts import KernelFacts, Measurement, Measuremen
 
 UPDATE = {"update": "Size of the change since the last step, relative to the weights."}
 ROTATION = {"rotation": "1 - cosine to the weights at the start: 0 is where they began."}
+AT_REST = 2e-4  # rotation below which training has not changed the weights
 _FLOAT32_ROTATION = 1e-7  # smaller rotations of kernels that are read in float32 are rounding noise
 
 

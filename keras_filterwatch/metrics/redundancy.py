@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "inverted": "Share of the filters with a copy of the opposite sign: healthy.",
 }
 _COPY = 0.9  # cosine of a copy; narrow filters reach it by chance, so they need more
+ONE_DIRECTION = 1.05  # effective rank below which all filters are the same
 _CHANCE = 0.03  # share of layers in which chance makes a pair: of uniform filters, nearly .05
 _TRANSFORMED_WEIGHTS = 2**18  # transformed at once
 _FLOAT32_ERROR = 1e-4  # more than float32 loses in a scalar product of group norms

@@ -8,6 +8,7 @@ import numpy as np
 from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.history import UNMOVED, History, Steps
 from keras_filterwatch.metrics import noise
+from keras_filterwatch.metrics.redundancy import ONE_DIRECTION
 from keras_filterwatch.scores import LayerScores
 
 # Rotation above which a layer turned far. Healthy layers that learn without a visible pattern
@@ -17,7 +18,6 @@ _TURNED = 0.3
 # Score `coverage`, which weights that are new exceed: uniform ones the first, truncated normal
 # ones the second.
 _EVENLY_SPREAD, _SPREAD = 0.95, 0.8
-_ONE_DIRECTION = 1.05  # effective rank of filters that are all the same
 
 
 def noisy(history: Steps, patience: int | None = None) -> list[Alarm]:
@@ -156,7 +156,7 @@ def symmetric(history: Steps) -> list[Alarm]:
             filters = tuple(range(layer.shape[-1]))
             rank = layer.get("effective_rank", 0.0)
             alarms.append(
-                Alarm("symmetric", name, last.step, rank, _ONE_DIRECTION, filters, message)
+                Alarm("symmetric", name, last.step, rank, ONE_DIRECTION, filters, message)
             )
     return alarms
 
@@ -167,7 +167,7 @@ def _is_one_filter(layer: LayerScores) -> bool:
     if norms is None or layer.shape[-1] < 2 or not np.isfinite(norms).all():
         return False
     rank = layer.get("effective_rank", math.inf)
-    return not norms.any() or (layer.get("duplicates") == 1 and rank < _ONE_DIRECTION)
+    return not norms.any() or (layer.get("duplicates") == 1 and rank < ONE_DIRECTION)
 
 
 def exploding(history: Steps, growth: float = 10.0) -> list[Alarm]:

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from keras_filterwatch.alarms import Alarm
-from keras_filterwatch.history import AT_REST, History, Steps
+from keras_filterwatch.history import History, Steps
+from keras_filterwatch.metrics.motion import AT_REST
 from keras_filterwatch.progress import HALF_WAY, NOTHING, SIGNIFICANT
 from keras_filterwatch.trends import chance_of_rise, scatter
 from keras_filterwatch.yardsticks import (

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from keras_filterwatch.metrics import noise
+from keras_filterwatch.metrics.motion import AT_REST
+from keras_filterwatch.metrics.redundancy import ONE_DIRECTION
 from keras_filterwatch.sentences.phrases import (
     MANY,
     Layers,
@@ -32,9 +34,7 @@ if TYPE_CHECKING:
 
 KINDS = ("fault", "open", "fine", "nothing")
 ACCURATE_NETWORKS, ROUGH_SHARE = "133", "2 %"  # of these, with a first layer above .8: claims.md
-_UNCHANGED = 2e-4  # rotation below which training did not change a layer
 _LIKE_NOISE = 0.1  # from a noise score of 1, at least, where chance alone can be less
-_ONE_DIRECTION = 1.05  # effective rank of filters that are all the same
 
 
 class Situation(NamedTuple):
@@ -70,7 +70,7 @@ def _is_at_least(score: str, share: float) -> Callable[["LayerScores"], bool]:
 
 
 def _has_equal_filters(layer: "LayerScores") -> bool:
-    return layer.get("duplicates") == 1 and layer.get("effective_rank", math.inf) < _ONE_DIRECTION
+    return layer.get("duplicates") == 1 and layer.get("effective_rank", math.inf) < ONE_DIRECTION
 
 
 def _has_noise_score(layer: "LayerScores") -> bool:
@@ -87,7 +87,7 @@ def _is_random_and_frozen(layer: "LayerScores") -> bool:
 
 def _is_random_and_unchanged(layer: "LayerScores") -> bool:
     known = _looks_random(layer) and knows_start(layer)
-    return known and layer.get("rotation", math.inf) < _UNCHANGED
+    return known and layer.get("rotation", math.inf) < AT_REST
 
 
 def _has_few_slices(layer: "LayerScores") -> bool:

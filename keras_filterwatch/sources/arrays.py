@@ -20,11 +20,11 @@ from keras_filterwatch.sources.array_layouts import (
 from keras_filterwatch.sources.frameworks import is_torch_tensor, torch_to_numpy
 from keras_filterwatch.text import described, listed, suggestion
 
-_EMBEDDING = "an embedding: its rows are the entries of a table, not filters"
+EMBEDDING = "an embedding: its rows are the entries of a table, not filters"
 _RECURRENT = "recurrent: it holds gates, not filters"
 _NO_KERNELS = (  # patterns of the last part of a name, and why such arrays are no kernels
     ("bias", "a bias"),
-    ("embeddings?", _EMBEDDING),
+    ("embeddings?", EMBEDDING),
     (r"(.*_)?tokens?|pos(ition)?_embed(ding)?s?", "a part of an embedding, not filters"),
     ("recurrent_kernel", _RECURRENT),
     ("original0|weight_g", "the lengths of a weight normalisation"),  # of PyTorch

@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.sources.array_layouts import TORCH, arranged, layout_of_rank
+from keras_filterwatch.sources.arrays import EMBEDDING
 from keras_filterwatch.sources.frameworks import torch_to_numpy
 from keras_filterwatch.text import described
 
@@ -20,10 +21,8 @@ _KINDS = {
     "MultiheadAttention": "attention",
 }
 _REASONS = {  # class of torch.nn -> why its weights are no kernels
-    "RNNBase": "recurrent: its kernel holds gates, not filters",
-    "RNNCellBase": "recurrent: its kernel holds gates, not filters",
-    "Embedding": "an embedding: its rows are the entries of a table, not filters",
-    "EmbeddingBag": "an embedding: its rows are the entries of a table, not filters",
+    **dict.fromkeys(("RNNBase", "RNNCellBase"), "recurrent: its kernel holds gates, not filters"),
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), EMBEDDING),
     "Bilinear": "it multiplies two inputs: its weights are no filters of either",
 }
 
