@@ -241,7 +241,6 @@ class OwnLoss(losses.Loss):
         (OwnLoss(), "own_loss"),
         (lambda targets, outputs: 0.0, ""),
     ],
-    ids=str,
 )
 def test_a_loss_is_called_as_keras_calls_its_functions(loss, name):
     assert describe_loss(loss).name == name

@@ -746,7 +746,7 @@ def test_a_model_that_cannot_be_traced_has_the_other_facts():
 
 
 @pytest.mark.parametrize(
-    "model", [lambda: compiled(two_outputs()), subclassed, two_blocks, network], ids=str
+    "model", [lambda: compiled(two_outputs()), subclassed, two_blocks, network]
 )
 def test_facts_are_plain_values(model):
     facts = facts_of(model())

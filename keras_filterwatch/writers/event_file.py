@@ -1,32 +1,45 @@
 """EventFile: a TensorBoard event file that survives failed writes and interference."""
 
-import io
 import itertools
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.summary.writer.record_writer import RecordWriter
+
+from keras_filterwatch.storage import Folder, folder_of
+from keras_filterwatch.writers.crc import record
 
 _FILE_NUMBERS = itertools.count()
+_NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 
 
 class EventFile:
-    """One event file in `directory`, which TensorBoard shows as one run.
+    """An event file in a folder, which TensorBoard shows as one run.
 
     Each step is one write: a process that is killed loses at most the step it was writing. A
     write that fails, on a full disk say, raises OSError and leaves no half record; the next one may
-    succeed.
+    succeed. In a store that cannot append, such as a bucket, it goes on in a further file when one
+    has become large; TensorBoard reads them in the order of their names.
 
     Args:
-        directory: where the file goes; it is made if it does not exist.
+        folder: where the file goes; it is made if it does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> from keras_filterwatch.writers.summaries import Scalar
+        >>> folder = folder_of(tempfile.mkdtemp())
+        >>> events = EventFile(folder)
+        >>> events.write(0, [Scalar("noise/00_conv", 0.9).encoded()])
+        >>> events.close()
+        >>> len(folder.names())
+        1
     """
 
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
-        self._directory = Path(directory)
+    def __init__(self, folder: Folder | str | os.PathLike[str]) -> None:
+        self._folder = folder_of(folder)
         self._open()
 
     def interference(self) -> str:
@@ -34,67 +47,54 @@ class EventFile:
 
         What is written to a file after that is lost: reopen it first.
         """
-        if os.getpid() != self._process:
-            return "the process was forked"
-        try:
-            now = self._path.stat()
-        except OSError:
-            return "the event file was removed"
-        mine = os.fstat(self._file.fileno())
-        if (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino):
-            return "the event file was replaced"
-        if now.st_size < self._size:
-            return "the event file was truncated"
-        return "something else was written to the event file" if now.st_size > self._size else ""
+        return self._file.interference().replace("the file", "the event file")
 
     def reopen(self) -> None:
-        """Goes on in a new file."""
-        self.close()
+        """Goes on in a new file.
+
+        Raises:
+            OSError: it cannot be made; the present one stays open.
+        """
+        earlier = self._file
         self._open()
+        earlier.close()
 
     def write(self, step: int, values: Iterable[summary_pb2.Summary.Value]) -> None:
         """Writes values, such as `summaries.encoded` makes, as one step."""
+        if self._file.should_rotate:
+            self.reopen()
         now = time.time()
-        self._append(
+        records = _records(
             event_pb2.Event(wall_time=now, step=step, summary=summary_pb2.Summary(value=[value]))
             for value in values
         )
+        self._file.append(records)
+
+    def drop_steps_from(self, step: int) -> None:
+        """Makes TensorBoard drop what earlier files of the folder have at this step and later ones.
+
+        Its slow reader does so at once, the fast one for each tag when a further value comes.
+        """
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        event = event_pb2.Event(wall_time=time.time(), step=step, session_log=start)
+        # twice, since the slow reader takes the first one of a run for the beginning of the run
+        self._file.append(_records([event, event]))
 
     def close(self) -> None:
         """Closes the file; nothing is pending, since each step was written when it came."""
         self._file.close()
 
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):  # of a training that failed nobody calls close
-            self._file.close()
-
     def _open(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
         now = time.time()
-        self._process = os.getpid()
-        suffix = f"{socket.gethostname()}.{self._process}.{next(_FILE_NUMBERS)}"
-        self._path = self._directory / f"events.out.tfevents.{int(now):010d}.{suffix}"
-        self._file = self._path.open("xb", buffering=0)
-        self._size = 0
-        try:
-            self._append([event_pb2.Event(wall_time=now, file_version="brain.Event:2")])
-        except OSError:
-            self.close()
-            self._path.unlink()  # readers can hang on a file without its first record
-            raise
+        # after all that are there, also if the clock was set back: readers go by the names
+        earlier = [int(name[1]) + 1 for name in map(_NAME.match, self._folder.names()) if name]
+        second = max([int(now), *earlier])
+        suffix = f"{socket.gethostname()}.{os.getpid()}.{next(_FILE_NUMBERS)}"
+        name = f"events.out.tfevents.{second:010d}.{suffix}"
+        # with its first record, since readers can hang on a file without it
+        first = _records([event_pb2.Event(wall_time=now, file_version="brain.Event:2")])
+        self._file = self._folder.create(name, first)
 
-    def _append(self, events: Iterable[event_pb2.Event]) -> None:
-        buffer = io.BytesIO()
-        records = RecordWriter(buffer)
-        for event in events:
-            records.write(event.SerializeToString())
-        rest = buffer.getvalue()
-        size = len(rest)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError:
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
-            raise
-        self._size += size
+
+def _records(events: Iterable[event_pb2.Event]) -> bytes:
+    return b"".join(record(event.SerializeToString()) for event in events)
