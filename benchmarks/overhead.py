@@ -30,6 +30,7 @@ from keras import layers
 
 import keras_filterwatch as fw
 from benchmarks.pages import write_part
+from benchmarks.small_networks import NETWORKS, Cost, cost_of_an_epoch
 from keras_filterwatch import scoring
 from keras_filterwatch.model import find
 
@@ -214,9 +215,7 @@ class Counts:
 
 
 def fit(directory: Path) -> Iterator[Row]:
-    """Real trainings of a small network, where what goes on beside training takes its cores."""
-    x = np.random.default_rng(0).random((4000, 32, 32, 3), np.float32)
-    y = np.random.default_rng(1).integers(10, size=4000)
+    """Trainings of small networks, where what goes on beside training takes its cores."""
     makers: dict[str, Callable[[Path], Any]] = {
         "FilterWatch": fw.FilterWatch,
         "FilterWatch(images=False)": partial(fw.FilterWatch, images=False),
@@ -224,40 +223,29 @@ def fit(directory: Path) -> Iterator[Row]:
             keras.callbacks.TensorBoard, histogram_freq=1, write_images=True
         ),
     }
-    epoch_of(small_network(), x, y)  # the first training of a process is slower
-    rounds = [
-        [epoch_of(small_network(), x, y)]
-        + [epoch_of(small_network(), x, y, make(directory / name)) for name, make in makers.items()]
-        for _ in range(3)
-    ]
-    alone, *watched = (min(times) for times in zip(*rounds, strict=True))
-    yield Row("small network: an epoch without callbacks", alone, "s")
-    for name, took in zip(makers, watched, strict=True):
-        yield Row(f"small network: {name} adds, per epoch", took - alone, "s")
-
-
-def epoch_of(model: keras.Model, x: Any, y: Any, *callbacks: Any) -> float:
-    """Seconds from the begin of an epoch to that of the next, the median of five."""
-    begins: list[float] = []
-    clock = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: begins.append(time.perf_counter())
-    )
-    model.fit(x, y, batch_size=64, epochs=7, verbose=0, callbacks=[clock, *callbacks])
-    return median(np.diff(begins[1:]).tolist())
-
-
-def small_network() -> keras.Model:
-    """Three convolutions, 100,000 weights."""
-    keras.utils.set_random_seed(0)
-    parts = [
-        layer
-        for filters, window in ((32, 5), (64, 3), (128, 3))
-        for layer in (layers.Conv2D(filters, window, activation="relu"), layers.MaxPooling2D())
-    ]
-    head = [layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")]
-    model = keras.Sequential([layers.Input((32, 32, 3)), *parts, *head])
-    model.compile("adam", "sparse_categorical_crossentropy")
-    return model
+    for network, make_model in NETWORKS.items():
+        cost_of_an_epoch(make_model, epochs=1)  # the first training of a process is slower
+        rounds = [
+            [cost_of_an_epoch(make_model)]
+            + [
+                cost_of_an_epoch(make_model, make(directory / f"{network}-{name}-{i}"))
+                for name, make in makers.items()
+            ]
+            for i in range(3)
+        ]
+        alone, *watched = (
+            Cost(*(min(each) for each in zip(*costs, strict=True)))
+            for costs in zip(*rounds, strict=True)
+        )
+        yield Row(f"{network}: an epoch without callbacks", alone.clock, "s")
+        for name, cost in zip(makers, watched, strict=True):
+            is_default = name == "FilterWatch"
+            added = 100 * (cost.clock / alone.clock - 1)
+            aim = 5 if is_default else None
+            yield Row(f"{network}: {name} adds to an epoch", added, "%", aim)
+            processors = 1000 * (cost.processors - alone.processors)
+            aim = 40 if is_default else None
+            yield Row(f"{network}: {name} takes of the processors", processors, "ms", aim)
 
 
 def imports(_: Path) -> Iterator[Row]:

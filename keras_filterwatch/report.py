@@ -20,7 +20,8 @@ class Report:
     Attributes:
         scores: the scores of this step.
         pictures: (picture's name, layer's name) -> Pillow image, such as
-            `report.pictures["filters", "conv2d"]`.
+            `report.pictures["filters", "conv2d"]`, in mode `"P"` with a palette or in `"RGB"`;
+            `image.convert("RGB")` gives colours.
         alarms: all errors and warnings so far, ended ones included, oldest first.
         diagnosis: the most probable cause of those that hold.
         notes: all notes so far, ended ones included, oldest first.

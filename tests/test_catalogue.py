@@ -12,6 +12,7 @@ from viewer import read
 
 import keras_filterwatch as fw
 from keras_filterwatch.draw.catalogue import DEFAULT_PICTURES, PICTURES, PictureCatalogue
+from keras_filterwatch.quantised import WHOLE
 from keras_filterwatch.training import arguments
 
 SIDE = 8
@@ -131,6 +132,77 @@ def test_names_that_come_twice_are_drawn_once():
 )
 def test_four_layers_are_drawn_unless_all_are_asked_for(draw_all, drawn):
     assert PictureCatalogue(["filters"], list("abcdef"), draw_all, "epoch").layers == drawn
+
+
+# The kernels of a step, in 8 bits.
+
+
+def catalogue_after(*kernels, layers=("conv",)):
+    """Returns a catalogue of pictures after one step with these kernels."""
+    catalogue = PictureCatalogue(["film_strip"], layers, draw_all=True, step_unit="epoch")
+    snapshot = fw.Snapshot(0, kernels)
+    catalogue.add_step(snapshot, fw.score(snapshot))
+    return catalogue
+
+
+def test_of_a_small_network_all_kernels_are_quantised():
+    conv = fw.Kernel("conv", "Conv2D", noise(3, 3, 1, 4))
+    head = fw.Kernel("head", "Dense", noise(4, WHOLE // 4 - 9))  # 2**17 weights in all
+    assert list(catalogue_after(conv, head).quantised) == ["conv", "head"]
+
+
+def test_of_a_larger_network_the_kernels_with_a_history_are_quantised():
+    conv = fw.Kernel("conv", "Conv2D", noise(3, 3, 1, 4))
+    head = fw.Kernel("head", "Dense", noise(4, WHOLE // 4 - 8))
+    assert list(catalogue_after(conv, head).quantised) == ["conv"]
+
+
+def test_only_layers_that_are_drawn_have_a_film_strip():
+    conv = fw.Kernel("conv", "Conv2D", noise(3, 3, 1, 4))
+    head = fw.Kernel("head", "Dense", noise(4, 2))
+    assert list(catalogue_after(conv, head).film_strips) == ["conv"]
+
+
+def test_a_film_strip_keeps_the_quantised_kernel_of_the_step():
+    catalogue = catalogue_after(fw.Kernel("conv", "Conv2D", noise(3, 3, 1, 4)))
+    (column,) = catalogue.film_strips["conv"].columns
+    assert column.kernel is catalogue.quantised["conv"]
+
+
+def test_film_strips_go_on_after_those_of_an_earlier_fit():
+    kernel = fw.Kernel("conv", "Conv2D", noise(3, 3, 1, 4))
+    earlier = catalogue_after(kernel).film_strips
+    catalogue = PictureCatalogue(["film_strip"], ["conv"], draw_all=True, step_unit="epoch")
+    catalogue.restore(earlier)
+    snapshot = fw.Snapshot(1, (kernel,))
+    catalogue.add_step(snapshot, fw.score(snapshot))
+    assert [column.step for column in catalogue.film_strips["conv"].columns] == [0, 1]
+
+
+def test_strips_that_a_catalogue_goes_on_with_stay_as_they_are():
+    kernel = fw.Kernel("conv", "Conv2D", noise(3, 3, 1, 4))
+    earlier = catalogue_after(kernel).film_strips
+    catalogue = PictureCatalogue(["film_strip"], ["conv"], draw_all=True, step_unit="epoch")
+    catalogue.restore(earlier)
+    snapshot = fw.Snapshot(1, (kernel,))
+    catalogue.add_step(snapshot, fw.score(snapshot))
+    assert [column.step for column in earlier["conv"].columns] == [0]
+
+
+@pytest.mark.parametrize("name", DEFAULT_PICTURES)
+def test_default_pictures_have_the_pixels_that_the_public_functions_draw(name):
+    kernel = fw.Kernel("hidden", "Dense", noise(5, 5, 1, 9), kind="dense")
+    snapshot = fw.Snapshot(3, (kernel,))
+    scores = fw.score(snapshot)
+    catalogue = PictureCatalogue([name], ["hidden"], draw_all=True, step_unit="epoch")
+    catalogue.add_step(snapshot, scores)
+    (drawing,) = catalogue.of_kernels(snapshot, scores)
+    picture = drawing.draw()
+    sources = [snapshot] if name == "film_strip" else snapshot
+    assert picture.mode == "P"
+    np.testing.assert_array_equal(
+        np.asarray(picture.convert("RGB")), np.asarray(getattr(fw.draw, name)(sources))
+    )
 
 
 # Real fits.

@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from pictures import DARKEST_BLUE, DARKEST_RED, WHITE, cells, one_pixel_per_tap
+from pictures import DARKEST_BLUE, DARKEST_RED, WHITE, cells, noise, one_pixel_per_tap
 
 import keras_filterwatch as fw
-from keras_filterwatch.draw.film_strip import select_steps
+from keras_filterwatch.draw.film_strip import FilmStrip, select_steps
+from keras_filterwatch.quantised import QuantisedKernel
 
 
 def flat(*levels):
@@ -85,7 +86,7 @@ def test_a_film_strip_without_sources_is_refused():
 @pytest.mark.parametrize("one", [{"c": flat(1)}, "model.keras", 3], ids=["kernels", "path", "3"])
 def test_one_source_alone_is_refused(one):
     with pytest.raises(
-        TypeError, match=r"film_strip: a FilterWatch or several sources, .*; got one"
+        TypeError, match=r"film_strip: a FilterWatch, a Run or several sources, .*; got one"
     ):
         fw.draw.film_strip(one)
 
@@ -106,3 +107,62 @@ def test_snapshots_are_drawn_in_the_order_of_their_steps():
         fw.Snapshot(step, (fw.Kernel("c", "", flat(level)),)) for step, level in ((7, 1), (0, -1))
     ]
     assert colours(fw.draw.film_strip(snapshots), 2) == [DARKEST_BLUE, DARKEST_RED]
+
+
+def strip_of_noise(shape, steps=3):
+    """A film strip of noise, the same for the same shape."""
+    strip = FilmStrip()
+    for step in range(steps):
+        strip.add(step, fw.Kernel("c", "Conv2D", (step + 1) * noise(*shape)), 0.5)
+    return strip
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 3, 1, 4), (3, 3, 3, 4), (3, 3, 8, 40), (5, 2, 3), (2, 3, 3, 2, 4)]
+)
+def test_a_strip_of_the_kernels_that_another_one_kept_draws_the_same_picture(shape):
+    strip, again = strip_of_noise(shape), FilmStrip()
+    for column in strip.columns:
+        again.add(column.step, column.kernel, column.noise)
+    np.testing.assert_array_equal(np.asarray(again.draw()), np.asarray(strip.draw()))
+
+
+def test_weights_that_are_drawn_differ_from_those_that_came_by_half_a_level_at_most():
+    weights = noise(3, 3, 1, 4)
+    strip = FilmStrip()
+    strip.add(0, fw.Kernel("c", "Conv2D", weights), 0.5)
+    shown = np.moveaxis(strip.shown_weights()[:, 0], 0, -1)
+    largest = np.abs(weights).max(axis=(0, 1, 2))
+    assert (np.abs(shown - weights) <= largest / 127 / 2 * 1.0001).all()
+
+
+def test_a_weight_that_is_not_finite_is_not_finite_in_a_strip():
+    weights = noise(3, 3, 1, 2)
+    weights[0, 0, 0, 1] = np.inf
+    strip = FilmStrip()
+    strip.add(0, fw.Kernel("c", "Conv2D", weights), 0.5)
+    assert np.argwhere(~np.isfinite(strip.shown_weights())).tolist() == [[1, 0, 0, 0, 0]]
+
+
+def test_at_most_32_filters_are_drawn_of_those_that_are_kept():
+    strip = strip_of_noise((3, 3, 1, 40))
+    assert strip.columns[0].kernel.filters == 40
+    assert len(strip.shown_weights()) == 32
+
+
+def test_a_quantised_kernel_of_another_shape_is_refused():
+    strip = strip_of_noise((3, 3, 1, 4))
+    with pytest.raises(ValueError, match="shows one layer; kernels of the shapes"):
+        strip.add(9, QuantisedKernel.of(fw.Kernel("c", "", noise(3, 3, 1, 5))), 0.5)
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "P"), (8, "P"), (3, "RGB")])
+def test_a_picture_from_blue_to_red_has_a_palette(channels, mode):
+    assert strip_of_noise((3, 3, channels, 4)).picture().mode == mode
+
+
+def test_the_picture_with_a_palette_has_the_colours_of_the_drawn_one():
+    strip = strip_of_noise((3, 3, 8, 4))
+    np.testing.assert_array_equal(
+        np.asarray(strip.picture().convert("RGB")), np.asarray(strip.draw())
+    )

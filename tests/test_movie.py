@@ -166,7 +166,7 @@ def test_one_step_is_no_film(tmp_path):
 
 
 def test_one_source_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="movie: a FilterWatch or several sources"):
+    with pytest.raises(TypeError, match="movie: a FilterWatch, a Run or several sources"):
         fw.draw.movie(flat(0), tmp_path / "c.gif")
 
 

@@ -175,7 +175,7 @@ def test_a_network_without_windows_has_no_film_strip(tmp_path):
 
 
 def test_a_callback_has_its_own_windows(watched):
-    with pytest.raises(ValueError, match="window: a FilterWatch has its own"):
+    with pytest.raises(ValueError, match="window: a FilterWatch and a Run have their own"):
         fw.draw.film_strip(watched, window={"head": (4, 4, 1)})
 
 
@@ -201,7 +201,7 @@ def test_the_histories_of_large_layers_take_at_most_half_their_memory(tmp_path):
     model.fit(x[:, :4, :4], y, batch_size=2, epochs=1, verbose=0, callbacks=[watch])
     columns = watch.film_strips["wide"].columns
     assert len(columns) == 16
-    assert sum(column.weights.nbytes for column in columns) <= 4 * 512 * 512 * 9 / 2
+    assert sum(column.kernel.levels.nbytes for column in columns) <= 4 * 512 * 512 * 9 / 2
 
 
 # Each picture.

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_filterwatch.draw.colours import (
-    LIGHT_GREY,
-    WHITE,
-    Colour,
-    blue_to_red,
-    colours_around_grey,
+from keras_filterwatch.draw.colours import LIGHT_GREY, Colour, blue_to_red, colours_around_grey
+from keras_filterwatch.draw.indexed import image_of, ink, white_image
+from keras_filterwatch.draw.lettering import (
+    Font,
+    draw_text,
+    font_of,
+    join_in_lines,
+    shorten,
+    text_width,
 )
-from keras_filterwatch.draw.lettering import Font, draw_text, font_of, join_in_lines, shorten
 from keras_filterwatch.kernels import Snapshot
 
 _MARGIN, _SPACE_BESIDE_SCALE = 12, 12
@@ -38,7 +40,7 @@ def add_caption(
     """
     width = max(picture.width, _MIN_WIDTH)
     caption_font, note_font = font_of(15), font_of(12)
-    scale = scale or Image.new("RGB", (0, 0), WHITE)
+    scale = scale or white_image((0, 0))
     indent = scale.width + _SPACE_BESIDE_SCALE if scale.width else 0
     caption_lines = join_in_lines(caption, caption_font, width)
     note_lines = join_in_lines(notes, note_font, width - indent)
@@ -46,7 +48,7 @@ def add_caption(
     above = 21 * len(caption_lines) + 6
     below = max(16 * len(note_lines), scale.height)
     height = picture.height + above + frames.height + below + 2 * _MARGIN + 6
-    image = Image.new("RGB", (width + 2 * _MARGIN, height), WHITE)
+    image = white_image((width + 2 * _MARGIN, height), picture, scale)
     image.paste(picture, (_MARGIN, _MARGIN + above))
     y = _MARGIN + above + picture.height + 6
     image.paste(frames, (_MARGIN, y))
@@ -94,10 +96,11 @@ def colour_scale(limit: float, coloured: bool = False, least: float | None = Non
     grey_ramp = np.stack([ramp] * 3, axis=-1)
     colours = colours_around_grey(grey_ramp, limit) if coloured else blue_to_red(ramp, limit)
     ends = [f"{least:.2g}", f"{limit:.2g}"]
-    left, right = (int(font.getlength(end)) + 5 for end in ends)
-    image = Image.new("RGB", (left + 101 + right, 16), WHITE)
-    image.paste(Image.fromarray(colours.repeat(10, axis=0)), (left, 2))
-    ImageDraw.Draw(image).rectangle((left - 1, 1, left + 101, 12), outline=LIGHT_GREY)
+    left, right = (int(text_width(end, font)) + 5 for end in ends)
+    bar = image_of(colours.repeat(10, axis=0))
+    image = white_image((left + 101 + right, 16), bar)
+    image.paste(bar, (left, 2))
+    ImageDraw.Draw(image).rectangle((left - 1, 1, left + 101, 12), outline=ink(image, LIGHT_GREY))
     draw_text(image, [(left - 4, 7)], ends[:1], font, "rm")
     draw_text(image, [(left + 106, 7)], ends[1:], font, "lm")
     return image
@@ -112,9 +115,9 @@ def colour_scales(limits: Sequence[tuple[str, float, bool]]) -> Image.Image:
     """
     font = font_of(12)
     scales = [colour_scale(limit, coloured) for _, limit, coloured in limits]
-    indent = max(int(font.getlength(name)) for name, _, _ in limits) + 6
+    indent = max(int(text_width(name, font)) for name, _, _ in limits) + 6
     width = indent + max(scale.width for scale in scales)
-    image = Image.new("RGB", (width, 18 * len(scales)), WHITE)
+    image = white_image((width, 18 * len(scales)), *scales)
     for i, scale in enumerate(scales):
         image.paste(scale, (indent, 18 * i))
     places = [(0.0, 18.0 * i + 7) for i in range(len(scales))]
@@ -127,14 +130,14 @@ def _legend(entries: Sequence[tuple[str, Colour]], font: Font, width: int) -> Im
     names = [shorten(name, font, width - 18) for name, _ in entries]
     places, x, line = [], 0, 0
     for name in names:
-        name_width = 18 + int(font.getlength(name))
+        name_width = 18 + int(text_width(name, font))
         if x + name_width > width:
             x, line = 0, line + 1
         places.append((x, 18 * line))
         x += name_width + 14
-    image = Image.new("RGB", (width, 18 * (line + 1) if places else 0), WHITE)
+    image = white_image((width, 18 * (line + 1) if places else 0))
     draw = ImageDraw.Draw(image)
     for (x, y), (_, colour) in zip(places, entries, strict=True):
-        draw.rectangle((x, y + 2, x + 12, y + 13), outline=colour, width=2)
+        draw.rectangle((x, y + 2, x + 12, y + 13), outline=ink(image, colour), width=2)
     draw_text(image, [(x + 18, y) for x, y in places], names, font)
     return image

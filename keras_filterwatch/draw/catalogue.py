@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -12,11 +13,13 @@ from PIL import Image
 from keras_filterwatch import draw
 from keras_filterwatch.draw.dense import reads_image
 from keras_filterwatch.draw.film_strip import FilmStrip
+from keras_filterwatch.draw.filters import picture_of_filters
+from keras_filterwatch.draw.templates import picture_of_templates
 from keras_filterwatch.kernels import Kernel, Snapshot
+from keras_filterwatch.quantised import WHOLE, QuantisedKernel
 from keras_filterwatch.scores import Scores
 
 _MAX_LAYERS = 4  # layers that are drawn, unless the user names layers
-_SMALL_STRIP = 2**19  # weights; a larger film strip takes at most half of its layer's memory
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,14 @@ class StepData:
     Attributes:
         snapshot: the kernels.
         film_strips: the history of each layer, which ends with this step, by the layer's name.
-        scores: those of the kernels; None for pictures that need a probe.
+        scores: those of the kernels.
         model: as it is at this step; None for pictures of kernels.
         probe: inputs of the model; None for pictures of kernels.
     """
 
     snapshot: Snapshot
     film_strips: Mapping[str, FilmStrip]
-    scores: Scores | None = None
+    scores: Scores
     model: Any = None
     probe: Any = None
 
@@ -67,18 +70,20 @@ def _returns_images(kernel: Kernel) -> bool:
 PICTURES: dict[str, CataloguedPicture] = {
     "filters": CataloguedPicture(
         "the filters of each layer",
-        lambda data, kernel: draw.filters(data.snapshot, kernel.name, scores=data.scores),
+        lambda data, kernel: picture_of_filters(
+            kernel, data.scores[kernel.name], data.snapshot.step
+        ),
         default=True,
     ),
     "film_strip": CataloguedPicture(
         "the history of the first layer's filters",
-        lambda data, kernel: data.film_strips[kernel.name].draw(),
+        lambda data, kernel: data.film_strips[kernel.name].picture(),
         first_layer_only=True,
         default=True,
     ),
     "templates": CataloguedPicture(
         "the incoming weights of Dense units that read an image",
-        lambda data, kernel: draw.templates(data.snapshot, kernel.name),
+        lambda data, kernel: picture_of_templates(kernel, data.snapshot.step),
         is_drawn_for=reads_image,
         default=True,
     ),
@@ -132,7 +137,9 @@ class PictureCatalogue:
     Attributes:
         layers: the names of the kernels that are drawn; none without pictures.
         film_strips: the history of each kernel that is drawn, or would be if there were pictures,
-            by its name. Its memory is at most 2 MiB or half that of the kernel.
+            by its name. Each has at most 16 `QuantisedKernel`s.
+        quantised: the kernels of the last step that are recorded, by their names: those with a
+            history, and in a network of up to 131,072 weights all.
 
     Example:
         >>> PictureCatalogue(["filters"], list("abcdef"), draw_all=False, step_unit="epoch").layers
@@ -143,6 +150,7 @@ class PictureCatalogue:
         self, names: Sequence[str], layers: Sequence[str], draw_all: bool, step_unit: str
     ) -> None:
         self.film_strips: dict[str, FilmStrip] = {}
+        self.quantised: dict[str, QuantisedKernel] = {}
         self._layers_with_history = (
             list(layers) if draw_all else _evenly_spaced(layers, _MAX_LAYERS)
         )
@@ -152,13 +160,32 @@ class PictureCatalogue:
 
     def add_step(self, snapshot: Snapshot, scores: Scores) -> None:
         """Adds one step to the histories. Copies the weights that it needs."""
-        for kernel in snapshot.kernels:
-            if kernel.name in self._layers_with_history:
-                if kernel.name not in self.film_strips:
-                    most = max(kernel.array.size // 2, _SMALL_STRIP)
-                    self.film_strips[kernel.name] = FilmStrip(self._step_unit, most)
-                noise = scores[kernel.name].get("noise", math.nan)
-                self.film_strips[kernel.name].add(snapshot.step, kernel, noise)
+        self.quantised = {}  # not those of the step before, if this one fails
+        is_small = sum(kernel.array.size for kernel in snapshot.kernels) <= WHOLE
+        self.quantised = {
+            kernel.name: QuantisedKernel.of(kernel)
+            for kernel in snapshot.kernels
+            if is_small or kernel.name in self._layers_with_history
+        }
+        for name in self._layers_with_history:
+            if name in self.quantised:
+                strip = self.film_strips.setdefault(name, FilmStrip(self._step_unit))
+                strip.add(snapshot.step, self.quantised[name], scores[name].get("noise", math.nan))
+
+    def restore(self, film_strips: Mapping[str, FilmStrip]) -> None:
+        """Goes on with the histories of an earlier fit, by the layers' names.
+
+        Example:
+            >>> catalogue = PictureCatalogue([], ["conv"], draw_all=False, step_unit="epoch")
+            >>> catalogue.restore({"conv": FilmStrip(), "not drawn any more": FilmStrip()})
+            >>> list(catalogue.film_strips)
+            ['conv']
+        """
+        self.film_strips = {
+            name: copy(film_strips[name])
+            for name in self._layers_with_history
+            if name in film_strips
+        }
 
     def of_kernels(self, snapshot: Snapshot, scores: Scores) -> Iterator[Drawing]:
         """Yields the pictures of kernels at one step, which was added before."""
@@ -167,7 +194,7 @@ class PictureCatalogue:
 
     def of_outputs(self, snapshot: Snapshot, model: Any, probe: Any) -> Iterator[Drawing]:
         """Yields the pictures for which the model, as it is now, is asked for its outputs."""
-        data = StepData(snapshot, self.film_strips, model=model, probe=probe)
+        data = StepData(snapshot, self.film_strips, Scores(snapshot.step, 0, {}), model, probe)
         return self._drawings(data, needs_probe=True)
 
     def _drawings(self, data: StepData, needs_probe: bool) -> Iterator[Drawing]:

@@ -37,6 +37,7 @@ def class_paths(
     k: int = 5,
     *,
     labels: Sequence[str] | None = None,
+    step: int | None = None,
     window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns what a network of Dense layers looks for in each class, and the units behind it.
@@ -52,21 +53,24 @@ def class_paths(
     weights also cancel what other classes share with it (Haufe et al., 2014).
 
     Args:
-        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
+        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels; or a `Run`.
         layer: the Dense layer where the paths begin: its name, or, of a model, the layer or a
             pattern; if None, the first that reads an image. It and all kernels behind it must form
             a chain.
         classes: those to draw, in this order; all, or as many as fit, if None.
         k: units beside each template; 0 for the templates alone, as for a single layer.
         labels: a name for each class of the network.
+        step: of a `Run`, the step to draw, or the last one. Of other sources it is for the caption;
+            a `Snapshot` and a `FilterWatch` have their own.
         window: the images that Dense layers read flattened, by the layers' names, such as
             `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
     Raises:
         TypeError: `layer` is no name, pattern or layer, `classes` are no whole numbers, or
             `window` is no dict of sizes.
-        ValueError: the kernels form no chain, there is no such class, or not a label for each; or
-            a layer cannot read an image of the size that `window` says.
+        ValueError: the kernels form no chain, there is no such class, or not a label for each; a
+            `Run` has no such step or did not record all kernels; or a layer cannot read an image
+            of the size that `window` says.
 
     Example:
         >>> kernels = {"hidden": np.ones((4, 4, 1, 8)), "head": np.ones((8, 2))}
@@ -74,7 +78,7 @@ def class_paths(
         True
     """
     check_layer(class_paths, layer)
-    chain = dense_chain(source, layer, window)
+    chain = dense_chain(source, layer, window, step)
     first = chain[0]
     names = _class_names(chain[-1].filters, labels)
     numbers = check_numbers("classes", classes, len(names))
@@ -104,7 +108,8 @@ def class_paths(
         *tile_format.notes,
         LEFT_OUT_NOTE,
     ]
-    return add_caption(grid, chain_caption(source, chain), notes, colour_scales(limits))
+    caption = chain_caption(source, chain, step)
+    return add_caption(grid, caption, notes, colour_scales(limits)).convert("RGB")
 
 
 def _rows_with_units(

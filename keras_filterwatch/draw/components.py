@@ -10,6 +10,7 @@ from keras_filterwatch.draw import windows
 from keras_filterwatch.draw.caption import add_caption, cut_note
 from keras_filterwatch.draw.grid import cell_grid, split_in_rows
 from keras_filterwatch.draw.layer_argument import check_layer, window_kernel
+from keras_filterwatch.draw.run_argument import recorded_scores, source_at
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel
 
@@ -22,6 +23,7 @@ def components(
     layer: Any = None,
     count: int = 28,
     *,
+    step: int | None = None,
     window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns the first principal components of a layer's filters, with their shares of variance.
@@ -32,17 +34,19 @@ def components(
     like sand and share it evenly. Signs mean nothing; each component has its own scale.
 
     Args:
-        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
+        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels; or a `Run`.
         layer: the kernel's name, or, of a model, the layer or a pattern. If None, or if several
             kernels match, the first with a window larger than 1 is drawn.
         count: how many components are drawn at most.
+        step: of a `Run`, the step to draw, or the last one. Of other sources it is for the caption.
         window: the images that Dense layers read flattened, by the layers' names, such as
             `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
     Raises:
         TypeError: `layer` is no name, pattern or layer, or `window` is no dict of sizes.
-        ValueError: no kernel has that name, none has a window, weights are not finite, or `count`
-            is below 1; or a layer cannot read an image of the size that `window` says.
+        ValueError: no kernel has that name, none has a window, weights are not finite, `count`
+            is below 1, a `Run` has no such step, or a layer cannot read an image of the size that
+            `window` says.
 
     Example:
         >>> picture = components({"conv": np.eye(9).reshape(3, 3, 1, 9)}, count=3)
@@ -52,7 +56,7 @@ def components(
     check_layer(components, layer)
     if count < 1:
         raise ValueError(f"count: one component or more is needed; got {count}.")
-    kernel = window_kernel(source, layer, window)
+    kernel = window_kernel(source_at(source, step, layer), layer, window)
     samples, description = _samples(kernel)
     if not np.isfinite(samples).all():
         raise ValueError(
@@ -66,9 +70,11 @@ def components(
     patterns = patterns.reshape(-1, *samples.shape[1:])[: columns * cell_format.rows]
     shares = shares[: len(patterns)]
     cells = [
-        windows.cell(
-            pattern[cell_format.taps], float(np.abs(pattern).max()) or 1.0, cell_format.tap_size
-        )
+        windows.cells(
+            pattern[cell_format.taps][np.newaxis],
+            float(np.abs(pattern).max()) or 1.0,
+            cell_format.tap_size,
+        )[0]
         for pattern in patterns
     ]
     grid = cell_grid(
@@ -76,14 +82,20 @@ def components(
         row_labels=[str(i + 1) for i in range(0, len(patterns), columns)],
         cell_labels=split_in_rows([f"{share:.1%}" for share in shares], columns),
     )
-    caption = [kernel.name, f"principal components of {description}"]
+    scores = recorded_scores(source, step)
+    caption = [
+        kernel.name,
+        f"principal components of {description}",
+        "" if step is None else f"step {step}",
+    ]
     notes = [
         f"below: share of the variance, {shares.sum():.0%} in all",
         "each on its own scale",
         cut_note(len(patterns), total, "components"),
+        cut_note(kernel.filters, scores[kernel.name].shape[-1], "filters") if scores else "",
         cell_format.note,
     ]
-    return add_caption(grid, caption, notes)
+    return add_caption(grid, caption, notes).convert("RGB")
 
 
 def principal_components(samples: Array, count: int) -> tuple[Array, Array]:

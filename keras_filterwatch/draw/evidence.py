@@ -20,6 +20,7 @@ from keras_filterwatch.draw.dense import (
     path_templates,
 )
 from keras_filterwatch.draw.layer_argument import check_layer
+from keras_filterwatch.draw.run_argument import recorded_scores, source_at
 from keras_filterwatch.draw.tiles import Tile, TileFormat, signed_number, tile_grid
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel
@@ -35,6 +36,7 @@ def evidence(
     *,
     units: Iterable[int] | int | None = None,
     classes: Iterable[int] | int | None = None,
+    step: int | None = None,
     window: Mapping[str, Window] | None = None,
 ) -> Image.Image:
     """Returns which pixels of some inputs speak for a unit or a class, red, or against it, blue.
@@ -46,7 +48,7 @@ def evidence(
     what the network would say if each unit were linear, so compare it with what it does say.
 
     Args:
-        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
+        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels; or a `Run`.
         layer: the Dense layer that reads the inputs: its name, or, of a model, the layer or a
             pattern; if None, the first that reads an image.
         inputs: images `(n, height, width)` or `(n, height, width, channels)`, channels last, or
@@ -55,6 +57,8 @@ def evidence(
         units: units of this layer to draw, in this order; none if None.
         classes: those to draw, in this order. Where neither units nor classes are given, the
             first ten classes are drawn.
+        step: of a `Run`, the step to draw, or the last one. Of other sources it is for the caption;
+            a `Snapshot` and a `FilterWatch` have their own.
         window: the images that Dense layers read flattened, by the layers' names, such as
             `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer.
 
@@ -62,7 +66,8 @@ def evidence(
         TypeError: `layer` is no name, pattern or layer; units or classes are no whole numbers;
             `window` is no dict of sizes.
         ValueError: there are no inputs, or not in the layer's shape; no such layer, unit or class;
-            too many maps for a picture; a layer cannot read an image of the size that `window`
+            too many maps for a picture; a `Run` has no such step or did not record what is needed;
+            a layer cannot read an image of the size that `window`
             says; or, where classes are drawn, the kernels form no chain.
 
     Example:
@@ -76,13 +81,17 @@ def evidence(
             "evidence: inputs are needed, such as evidence(model, inputs=x[:4]): images in the "
             "shape that the Dense layer reads."
         )
-    kernel = image_kernel(source, layer, window)
+    kernel = image_kernel(source_at(source, step, layer), layer, window)
+    scores = recorded_scores(source, step)
+    unit_count = scores[kernel.name].shape[-1] if scores else kernel.filters
     images = _check_images(inputs, kernel)
-    unit_numbers = [] if units is None else check_numbers("units", units, kernel.filters)
+    unit_numbers: list[int] = []
+    if units is not None:
+        unit_numbers = check_numbers("units", units, unit_count, recorded=kernel.filters)
     chain, class_numbers = [kernel], []
     by_default = units is None and classes is None
     if by_default or classes is not None:
-        chain = dense_chain(source, layer, window)
+        chain = dense_chain(source, layer, window, step)
         class_numbers = check_numbers("classes", classes, chain[-1].filters)
         class_numbers = class_numbers[:DEFAULT_CLASSES] if by_default else class_numbers
     columns = 1 + len(unit_numbers) + len(class_numbers)
@@ -110,7 +119,8 @@ def evidence(
     ]
     group_starts = [1, 1 + len(unit_numbers)] if unit_numbers and class_numbers else [1]
     grid = tile_grid(rows, group_starts=group_starts)
-    return add_caption(grid, chain_caption(source, chain), notes, colour_scales(limits))
+    caption = chain_caption(source, chain, step)
+    return add_caption(grid, caption, notes, colour_scales(limits)).convert("RGB")
 
 
 def _add_maps(

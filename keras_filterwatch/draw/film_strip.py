@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +13,11 @@ from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note
 from keras_filterwatch.draw.colours import colour_limit
 from keras_filterwatch.draw.grid import cell_grid
 from keras_filterwatch.draw.layer_argument import check_layer, named_kernels, window_kernel
+from keras_filterwatch.draw.run_argument import is_run, source_at
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.metrics import noise
+from keras_filterwatch.quantised import QuantisedKernel
 from keras_filterwatch.text import listed
 
 MAX_COLUMNS, MAX_ROWS = 16, 32  # steps and filters
@@ -36,25 +39,25 @@ def film_strip(
     told apart.
 
     Args:
-        sources: a `FilterWatch`, or several sources, oldest first, each what `score` takes: a
-            `Snapshot`, a dict of kernels, a model or a path, such as the files that
+        sources: a `FilterWatch`, a `Run`, or several sources, oldest first, each what `score`
+            takes: a `Snapshot`, a dict of kernels, a model or a path, such as the files that
             `ModelCheckpoint` saved. A `Snapshot` has its own step; the step of any other source is
             its place, from 0.
         layer: the kernel's name, or, of models, the layer or a pattern. If None, or if several
-            kernels match, the first with a window larger than 1 is drawn. A `FilterWatch` has the
-            history of the layers that it draws: the first and three deeper ones, or all that its
-            argument `layers` names.
+            kernels match, the first with a window larger than 1 is drawn. A `FilterWatch`, and
+            the `Run` that it recorded, have the history of the layers that it draws: the first and
+            three deeper ones, or all that its argument `layers` names.
         unit: what a step is, for the caption; None for what the `FilterWatch` counts, or else
             `"epoch"`.
         window: the images that Dense layers read flattened, by the layers' names, such as
-            `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer. A `FilterWatch` has
-            its own.
+            `{"dense": (28, 28, 1)}`. It is not needed behind a Flatten layer. A `FilterWatch` and a
+            `Run` have their own.
 
     Raises:
         TypeError: only one source came, `layer` is no name, pattern or layer, or `window` is no
             dict of sizes.
         ValueError: no source came, one has nothing to draw, the kernels differ in shape, the
-            `FilterWatch` has no history of the layer, or `window` does not fit.
+            `FilterWatch` or `Run` has no history of the layer, or `window` does not fit.
 
     Example:
         >>> epochs = [{"conv": np.full((3, 3, 1, 8), float(epoch))} for epoch in range(3)]
@@ -86,14 +89,14 @@ def strip_of(
     if hasattr(type(sources), "film_strips"):
         if window is not None:
             raise ValueError(
-                "window: a FilterWatch has its own; say it before training, in "
+                "window: a FilterWatch and a Run have their own; say it before training, in "
                 "FilterWatch(..., window=...)."
             )
         return _kept_strip(sources, layer)
     if isinstance(sources, Mapping | str) or not isinstance(sources, Iterable):
         raise TypeError(
-            f"{function.__name__}: a FilterWatch or several sources, oldest first, are needed, "
-            f"such as a list of paths; got one {type(sources).__name__}."
+            f"{function.__name__}: a FilterWatch, a Run or several sources, oldest first, are "
+            f"needed, such as a list of paths; got one {type(sources).__name__}."
         )
     strip = FilmStrip(max_columns=max_columns)
     for place, source in enumerate(sources):
@@ -104,7 +107,7 @@ def strip_of(
 
 
 def _kept_strip(callback: Any, layer: Any) -> "FilmStrip":
-    """Returns the first history of a callback that is one of the layers that are asked for."""
+    """Returns the first history of a callback or run that is one of the layers asked for."""
     strips: dict[str, FilmStrip] = callback.film_strips
     if not strips:
         raise ValueError(
@@ -116,31 +119,34 @@ def _kept_strip(callback: Any, layer: Any) -> "FilmStrip":
         return next(iter(strips.values()))
     if isinstance(layer, str) and layer in strips:
         return strips[layer]
-    names = [kernel.name for kernel in named_kernels(callback.model, layer)]
+    source = source_at(callback, None, layer) if is_run(callback) else callback.model
+    names = [kernel.name for kernel in named_kernels(source, layer)]
     for name in names:
         if name in strips:
             return strips[name]
     raise ValueError(
-        f"this FilterWatch kept no history of [{listed(names)}], but of [{listed(strips)}]. "
+        f"this {type(callback).__name__} kept no history of [{listed(names)}], but of "
+        f"[{listed(strips)}]. "
         "FilterWatch(..., layers=[...]) keeps that of each layer with a window that `layers` names."
     )
 
 
 class Column(NamedTuple):
-    """One step of a film strip."""
+    """One step of a film strip: its number, the filters that are kept and the noise score."""
 
     step: int
-    weights: Array  # (filters, *spatial, channels)
+    kernel: QuantisedKernel
     noise: float
 
 
 class FilmStrip:
     """The history of one layer's filters, thinned so that its memory stays bounded.
 
+    Its filters are those that a `QuantisedKernel` keeps, at most 32 of which are drawn. A strip of
+    the same quantised kernels, such as those of a record, draws the same picture.
+
     Args:
         unit: what a step is, for the caption.
-        max_weights: how many weights are kept at most, but at least one filter; None for those of
-            32 filters.
         max_columns: how many steps are kept; None for 16, or as many as fit into a picture.
 
     Attributes:
@@ -148,41 +154,36 @@ class FilmStrip:
         kernel: the name, the layer and the shape, without weights; None before the first step.
     """
 
-    def __init__(
-        self, unit: str = "epoch", max_weights: int | None = None, max_columns: int | None = None
-    ) -> None:
+    def __init__(self, unit: str = "epoch", max_columns: int | None = None) -> None:
         self.unit = unit
         self.columns: list[Column] = []
         self.kernel: Kernel | None = None
-        self._max_weights = max_weights
         self._max_columns = max_columns
 
-    def add(self, step: int, kernel: Kernel, noise_score: float) -> None:
-        """Adds one step. Copies the weights that it draws.
+    def add(self, step: int, kernel: Kernel | QuantisedKernel, noise_score: float) -> None:
+        """Adds one step. Of a `Kernel`, copies the weights that are kept.
 
         A step that came before is replaced. Steps of two trainings at once may come in any order.
 
         Raises:
             ValueError: the kernel has another shape than the first.
         """
+        quantised = kernel if isinstance(kernel, QuantisedKernel) else QuantisedKernel.of(kernel)
         if self.kernel is None:
-            no_weights = np.broadcast_to(np.float32(0), kernel.array.shape)  # takes no memory
-            self.kernel = Kernel(kernel.name, kernel.layer_type, no_weights, kind=kernel.kind)
-        if kernel.array.shape != self.kernel.array.shape:
+            no_weights = np.broadcast_to(np.float32(0), quantised.shape)  # takes no memory
+            self.kernel = Kernel(
+                quantised.name, quantised.layer_type, no_weights, kind=quantised.kind
+            )
+        if quantised.shape != self.kernel.array.shape:
             raise ValueError(
                 "a film strip shows one layer; kernels of the shapes "
-                f"{self.kernel.array.shape} and {kernel.array.shape} came."
+                f"{self.kernel.array.shape} and {quantised.shape} came."
             )
-        cell_format = windows.window_format(kernel.spatial, 48, min_tap_size=2)
-        max_columns = self._max_columns or min(MAX_COLUMNS, cell_format.columns)
-        windows_drawn = kernel.array[cell_format.taps]
-        rows = min(MAX_ROWS, cell_format.rows)
-        if self._max_weights is not None:
-            per_filter = max_columns * windows_drawn[..., 0].size
-            rows = max(1, min(rows, self._max_weights // per_filter))
-        weights = np.moveaxis(windows_drawn[..., :rows], -1, 0).astype(np.float32)  # a copy
+        max_columns = self._max_columns or min(MAX_COLUMNS, _format(self.kernel).columns)
         earlier = [column for column in self.columns if column.step != step]
-        columns = sorted([*earlier, Column(step, weights, noise_score)], key=lambda each: each.step)
+        columns = sorted(
+            [*earlier, Column(step, quantised, noise_score)], key=lambda each: each.step
+        )
         places = select_steps([column.step for column in columns], max_columns)
         self.columns = [columns[place] for place in places]  # other threads may be reading it
 
@@ -194,14 +195,17 @@ class FilmStrip:
         """
         if self.kernel is None:
             raise ValueError("a film strip needs at least one snapshot; none came.")
-        weights = [column.weights for column in self.columns]
+        cell_format = _format(self.kernel)
+        kernels = [
+            _first_filters(column.kernel, min(MAX_ROWS, cell_format.rows), cell_format.taps)
+            for column in self.columns
+        ]
         if not windows.fits_one_cell(self.kernel):
-            with np.errstate(all="ignore"):
-                squares = np.square(weights[-1].astype(np.float64))
-                energies = squares.sum(axis=tuple(range(1, squares.ndim - 1)))
-            strongest = np.nan_to_num(energies, nan=np.inf).argmax(axis=-1)
-            places = strongest.reshape(-1, *[1] * (squares.ndim - 1))
-            weights = [np.take_along_axis(column, places, axis=-1) for column in weights]
+            last = kernels[-1].kernel().array.astype(np.float64)
+            energies = np.square(last).sum(axis=tuple(range(last.ndim - 2)))
+            strongest = np.nan_to_num(energies, nan=np.inf).argmax(axis=0)
+            kernels = [_channel_of_each_filter(kernel, strongest) for kernel in kernels]
+        weights = [np.moveaxis(kernel.kernel().array, -1, 0) for kernel in kernels]
         return np.stack(weights, axis=1).astype(np.float64)
 
     def draw(self, unit: str | None = None) -> Image.Image:
@@ -210,22 +214,26 @@ class FilmStrip:
         Raises:
             ValueError: no step was added yet.
         """
+        return self.picture(unit).convert("RGB")
+
+    def picture(self, unit: str | None = None) -> Image.Image:
+        """Returns what `draw` does, with a palette unless three channels are drawn in colour."""
         weights, kernel, unit = self.shown_weights(), self.kernel, unit or self.unit
         assert kernel is not None
-        cell_format = windows.window_format(kernel.spatial, 48, min_tap_size=2)
         limit = colour_limit(weights)
-        rows = [windows.cells(row, limit, cell_format.tap_size) for row in weights]
-        steps = [column.step for column in self.columns]
+        filters, steps, *window = weights.shape
+        cells = windows.cells(weights.reshape(-1, *window), limit, _format(kernel).tap_size)
+        first, last = self.columns[0].step, self.columns[-1].step
         grid = cell_grid(
-            rows,
-            row_labels=[str(f) for f in range(len(rows))],
+            cells.reshape(filters, steps, *cells.shape[1:]),
+            row_labels=[str(f) for f in range(filters)],
             labels_below=[
-                [str(step) for step in steps],
+                [str(column.step) for column in self.columns],
                 [f"{column.noise:.2f}" for column in self.columns],
             ],
         )
-        caption = [kernel.name, f"{kernel.filters} filters from {unit} {steps[0]} to {steps[-1]}"]
-        notes = ["rows: filters", f"below: {unit}, noise score", *self.notes(len(rows))]
+        caption = [kernel.name, f"{kernel.filters} filters from {unit} {first} to {last}"]
+        notes = ["rows: filters", f"below: {unit}, noise score", *self.notes(filters)]
         scale = colour_scale(limit, coloured=weights.shape[-1] == 3)
         return add_caption(grid, caption, notes, scale)
 
@@ -236,8 +244,26 @@ class FilmStrip:
         return [
             cut_note(filters, self.kernel.filters, "filters"),
             "" if windows.fits_one_cell(self.kernel) else "of each filter, its strongest channel",
-            windows.window_format(self.kernel.spatial, 48, min_tap_size=2).note,
+            _format(self.kernel).note,
         ]
+
+
+def _format(kernel: Kernel) -> windows.WindowFormat:
+    return windows.window_format(kernel.spatial, 48, min_tap_size=2)
+
+
+def _first_filters(
+    kernel: QuantisedKernel, filters: int, taps: tuple[slice, ...]
+) -> QuantisedKernel:
+    """Returns the first filters of a kernel, with some of their taps."""
+    levels = kernel.levels[taps][..., :filters]
+    return replace(kernel, levels=levels, scales=kernel.scales[:filters])
+
+
+def _channel_of_each_filter(kernel: QuantisedKernel, channels: Array) -> QuantisedKernel:
+    """Returns one channel of each filter, `(*spatial, 1, filters)`."""
+    levels = kernel.levels[..., channels, np.arange(len(channels))]
+    return replace(kernel, levels=levels[..., np.newaxis, :])
 
 
 def select_steps(steps: Sequence[int], most: int) -> list[int]:

@@ -11,6 +11,7 @@ from keras_filterwatch.draw.caption import add_caption, colour_scale, cut_note, 
 from keras_filterwatch.draw.colours import FRAME_COLOURS, Colour, colour_limit
 from keras_filterwatch.draw.grid import Frame, cell_grid, split_in_rows
 from keras_filterwatch.draw.layer_argument import check_layer, window_kernel
+from keras_filterwatch.draw.run_argument import recorded_scores, source_at
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.scores import LayerScores, Scores
@@ -42,21 +43,23 @@ def filters(
     that differ from each other are good; filters that look like sand have learnt nothing yet.
 
     Args:
-        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels.
+        source: what `score` takes: a model, a path, a `Snapshot` or a dict of kernels; or a `Run`,
+            whose recorded scores are shown.
         layer: the kernel's name, or, of a model, the layer or a pattern. If None, or if several
             kernels match, the first with a window larger than 1 is drawn.
         order: None for the network's own order; `"similarity"` for similar filters beside each
             other, greys before colours before dead ones; or a score that each filter has, such as
             `"noise"`, smallest first.
-        step: for the caption; a `Snapshot` and a `FilterWatch` have their own.
+        step: of a `Run`, the step to draw, or the last one. Of other sources it is for the caption;
+            a `Snapshot` and a `FilterWatch` have their own.
         scores: the scores of `source`, where they are known already.
         window: the images that Dense layers read flattened, by the layers' names, such as
             `{"dense": (28, 28, 1)}`.
 
     Raises:
         TypeError: `layer` is no name, pattern or layer, or `window` is no dict of sizes.
-        ValueError: no kernel has that name, none has a window to draw, the order is unknown, or a
-            layer cannot read an image of the size that `window` says.
+        ValueError: no kernel has that name, none has a window to draw, the order is unknown, a
+            `Run` has no such step, or a layer cannot read an image of the size that `window` says.
 
     Example:
         >>> picture = filters({"conv": np.ones((3, 3, 1, 8))})
@@ -64,39 +67,52 @@ def filters(
         True
     """
     check_layer(filters, layer)
-    kernel = window_kernel(source, layer, window)
+    kernel_source = source_at(source, step, layer)
+    kernel = window_kernel(kernel_source, layer, window)
     if scores is None:
-        scores = score(Snapshot(0, (kernel,)))
-    step = step_of(source) if step is None else step
-    layer_scores = scores[kernel.name]
+        scores = recorded_scores(source, step) or score(Snapshot(0, (kernel,)))
+    step = step_of(kernel_source) if step is None else step
+    return picture_of_filters(kernel, scores[kernel.name], step, order).convert("RGB")
+
+
+def picture_of_filters(
+    kernel: Kernel, layer_scores: LayerScores, step: int | None, order: str | None = None
+) -> Image.Image:
+    """Returns what `filters` does, with a palette unless three channels are drawn in colour.
+
+    Args:
+        kernel: it may have the first filters only of the kernel that was scored.
+        layer_scores: of the whole kernel.
+        step, order: as `filters` takes them.
+    """
     filter_order = _filter_order(kernel, layer_scores, order)
     caption = _caption(kernel, layer_scores, step)
     if order:
         caption.append(f"by {order}")
-    descriptions = layer_scores.descriptions
     if windows.fits_one_cell(kernel):
-        return _whole_filters(kernel, caption, filter_order, descriptions, numbered=bool(order))
-    return _matrix(kernel, caption, filter_order, descriptions)
+        return _whole_filters(kernel, caption, filter_order, layer_scores, numbered=bool(order))
+    return _matrix(kernel, caption, filter_order, layer_scores)
 
 
 def _whole_filters(
     kernel: Kernel,
     caption: list[str],
     filter_order: Array,
-    descriptions: list[str],
+    layer_scores: LayerScores,
     numbered: bool,
 ) -> Image.Image:
     """Returns a cell for each filter, in reading order.
 
     If `numbered`, each cell has its filter's number, otherwise the first of each row.
     """
-    are_few = kernel.filters <= 64
+    descriptions, total = layer_scores.descriptions, layer_scores.shape[-1]
+    are_few = total <= 64
     cell_format = windows.window_format(kernel.spatial, 60, min_tap_size=3 if are_few else 2)
     columns = min(8 if are_few else 16, cell_format.columns)
     numbers = filter_order[: min(MAX_FILTERS, columns * cell_format.rows)]
     weights = np.moveaxis(kernel.array[cell_format.taps][..., numbers], -1, 0).astype(np.float64)
     limit = colour_limit(weights)
-    cells = windows.cells(weights, limit, cell_format.tap_size)
+    cells = list(windows.cells(weights, limit, cell_format.tap_size))
     labels = [str(number) for number in numbers]
     grid = cell_grid(
         split_in_rows(cells, columns),
@@ -108,15 +124,16 @@ def _whole_filters(
             if description in FRAME_COLOURS
         ],
     )
-    notes = [cut_note(len(numbers), kernel.filters, "filters"), cell_format.note]
+    notes = [cut_note(len(numbers), total, "filters"), cell_format.note]
     scale = colour_scale(limit, coloured=kernel.channels == 3)
     return add_caption(grid, caption, notes, scale, _legend(descriptions))
 
 
 def _matrix(
-    kernel: Kernel, caption: list[str], filter_order: Array, descriptions: list[str]
+    kernel: Kernel, caption: list[str], filter_order: Array, layer_scores: LayerScores
 ) -> Image.Image:
     """Returns a row for each filter and a column for each channel, strongest channels first."""
+    descriptions, total = layer_scores.descriptions, layer_scores.shape[-1]
     cell_format = windows.window_format(kernel.spatial, 18, min_tap_size=3)
     numbers = filter_order[: min(MAX_ROWS, cell_format.rows)]
     weights = kernel.array[cell_format.taps][..., numbers].astype(np.float64)
@@ -126,13 +143,10 @@ def _matrix(
     channels = np.argsort(-strengths, kind="stable")[: min(MAX_COLUMNS, cell_format.columns)]
     weights = weights[..., channels, :]
     limit = colour_limit(weights)
+    flat = np.moveaxis(weights, (-1, -2), (0, 1)).reshape(-1, *weights.shape[:-2], 1)
+    cells = windows.cells(flat, limit, cell_format.tap_size)
     grid = cell_grid(
-        [
-            windows.cells(
-                np.moveaxis(weights[..., f], -1, 0)[..., np.newaxis], limit, cell_format.tap_size
-            )
-            for f in range(len(numbers))
-        ],
+        cells.reshape(len(numbers), len(channels), *cells.shape[1:]),
         row_labels=[str(number) for number in numbers],
         column_labels=[str(channel) for channel in channels],
         frames=[
@@ -143,7 +157,7 @@ def _matrix(
     )
     notes = [
         "rows: filters, columns: channels",
-        cut_note(len(numbers), kernel.filters, "filters"),
+        cut_note(len(numbers), total, "filters"),
         cut_note(len(channels), kernel.channels, "channels", "strongest"),
         cell_format.note,
     ]
@@ -151,10 +165,10 @@ def _matrix(
 
 
 def _filter_order(kernel: Kernel, layer_scores: LayerScores, order: str | None) -> Array:
-    """Returns the numbers of all filters in the order in which they are drawn."""
+    """Returns the numbers of the kernel's filters in the order in which they are drawn."""
     if order is None:
         return np.arange(kernel.filters)
-    of_filters = layer_scores.filters
+    of_filters = {name: each[: kernel.filters] for name, each in layer_scores.filters.items()}
     if order == "similarity":
         is_colourful = of_filters.get("chroma", np.zeros(kernel.filters)) > _MIN_CHROMA
         return _by_similarity(kernel.array, np.where(of_filters["dead"] > 0, 2, is_colourful))
@@ -198,13 +212,13 @@ def _legend(descriptions: Sequence[str]) -> list[tuple[str, Colour]]:
 
 
 def _caption(kernel: Kernel, layer_scores: LayerScores, step: int | None) -> list[str]:
-    dead = int(layer_scores.filters["dead"].sum())
+    dead, total = int(layer_scores.filters["dead"].sum()), layer_scores.shape[-1]
     noise = f"{layer_scores['noise']:.2f}" if "noise" in layer_scores else "undefined"
     shape = "x".join(map(str, (*kernel.spatial, kernel.channels)))
     return [
         kernel.name,
-        f"{kernel.layer_type} {shape}, {kernel.filters} filters".strip(),
+        f"{kernel.layer_type} {shape}, {total} filters".strip(),
         "" if step is None else f"step {step}",
         f"noise {noise}",
-        f"dead {dead} of {kernel.filters} ({dead / kernel.filters:.0%})",
+        f"dead {dead} of {total} ({dead / total:.0%})",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Kernel
-from keras_filterwatch.sources import snapshot_of
+from keras_filterwatch.sources import shared_snapshot_of
 from keras_filterwatch.sources.frameworks import is_keras_layer
 from keras_filterwatch.text import listed, suggestion
 
@@ -72,7 +72,7 @@ def named_kernels(
     Raises:
         TypeError, ValueError: the source has no kernel of that name, or `window` does not fit.
     """
-    kernels = snapshot_of(source, layer, window=window).kernels
+    kernels = shared_snapshot_of(source, layer, window=window).kernels
     if layer is None:
         return kernels
     same_name = tuple(kernel for kernel in kernels if kernel.name == layer)

@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw
 
 from keras_filterwatch.draw import windows
 from keras_filterwatch.draw.caption import add_caption, colour_scale
-from keras_filterwatch.draw.colours import DARK_GREY, LIGHT_GREY, WHITE, colour_limit
+from keras_filterwatch.draw.colours import DARK_GREY, LIGHT_GREY, colour_limit
 from keras_filterwatch.draw.film_strip import FilmStrip, strip_of
 from keras_filterwatch.draw.grid import cell_grid, join_pictures, split_in_rows
+from keras_filterwatch.draw.indexed import ink, white_image
 from keras_filterwatch.draw.lettering import draw_text, font_of
 from keras_filterwatch.draw.palette import in_one_palette
 from keras_filterwatch.image_windows import Window
@@ -47,9 +48,9 @@ def movie(
     colours become one.
 
     Args:
-        sources: what `film_strip` takes: a `FilterWatch`, or several sources, oldest first. A
-            `FilterWatch` has up to 16 steps, evenly in log time, of up to 32 filters; of several
-            sources, up to 100 steps are shown.
+        sources: what `film_strip` takes: a `FilterWatch`, a `Run`, or several sources, oldest
+            first. The first two have up to 16 steps, evenly in log time; of several sources, up to
+            100 steps are shown; of each up to 32 filters.
         path: the file to write, `.gif` or `.webp`. One that is there is replaced.
         layer: as `film_strip` takes it.
         unit: what a step is; None for what the `FilterWatch` counts, or else `"epoch"`.
@@ -126,7 +127,7 @@ def _frames(strip: FilmStrip, unit: str | None) -> list[Image.Image]:
     first = strip.columns[0].step
     frames = []
     for i, column in enumerate(strip.columns):
-        cells = windows.cells(weights[:, i], limit, cell_format.tap_size)
+        cells = list(windows.cells(weights[:, i], limit, cell_format.tap_size))
         labels = [str(number) for number in range(0, len(cells), columns)]
         grid = cell_grid(split_in_rows(cells, columns), row_labels=labels)
         noise = "undefined" if np.isnan(column.noise) else f"{column.noise:.2f}"
@@ -137,19 +138,20 @@ def _frames(strip: FilmStrip, unit: str | None) -> list[Image.Image]:
             width=max(grid.width, 320),
         )
         picture = join_pictures([[heading], [grid]], 0, space_down=4, align_right=False)
-        frames.append(add_caption(picture, [kernel.name, size], strip.notes(len(cells)), scale))
+        notes = strip.notes(len(cells))
+        frames.append(add_caption(picture, [kernel.name, size], notes, scale).convert("RGB"))
     return frames
 
 
 def _heading(left: str, right: str, progress: float, width: int) -> Image.Image:
     """Returns a line with the step, the noise score, and between them how far training is."""
     font, middle = font_of(15), 11
-    image = Image.new("RGB", (width, 2 * middle), WHITE)
+    image = white_image((width, 2 * middle))
     start, end = 120, width - 110
     draw = ImageDraw.Draw(image)
-    draw.line((start, middle, end, middle), LIGHT_GREY, 2)
+    draw.line((start, middle, end, middle), ink(image, LIGHT_GREY), 2)
     place = start + progress * (end - start)
-    draw.ellipse((place - 4, middle - 4, place + 4, middle + 4), DARK_GREY)
+    draw.ellipse((place - 4, middle - 4, place + 4, middle + 4), ink(image, DARK_GREY))
     draw_text(image, [(0, middle)], [left], font, "lm")
     draw_text(image, [(width, middle)], [right], font, "rm")
     return image

@@ -18,6 +18,7 @@ from keras_filterwatch.draw.images import (
     trim_margins,
 )
 from keras_filterwatch.draw.layer_argument import check_layer
+from keras_filterwatch.draw.run_argument import check_is_no_run
 from keras_filterwatch.draw.windows import MAX_SIDE, SPACE
 from keras_filterwatch.kernels import Array
 from keras_filterwatch.text import printable
@@ -29,6 +30,7 @@ MAX_IMAGES = 64  # images of `inputs`
 
 _SIDE = 64  # pixels, about, of an image or a map
 _ROWS_PER_COLUMN = 8  # rows of favourites below each other
+_MODEL_REMEDY = "Pass the model, such as one that ModelCheckpoint saved, and inputs."
 
 
 def activations(source: Any, layer: Any = None, inputs: Any = None) -> Image.Image:
@@ -56,6 +58,7 @@ def activations(source: Any, layer: Any = None, inputs: Any = None) -> Image.Ima
         True
     """
     check_layer(activations, layer)
+    check_is_no_run(activations, source, _MODEL_REMEDY)
     if hasattr(source, "__array__"):
         name, maps, images = str(layer or ""), np.asarray(source), inputs
     elif inputs is None:
@@ -93,7 +96,7 @@ def activations(source: Any, layer: Any = None, inputs: Any = None) -> Image.Ima
     legend = [(legend_text, FRAME_COLOURS["dead"])] if is_dead.any() else []
     scale = colour_scale(limit, least=-limit if has_negative else 0.0)
     picture = join_pictures([[grid] for grid in grids], 10)
-    return add_caption(picture, caption, notes, scale, legend)
+    return add_caption(picture, caption, notes, scale, legend).convert("RGB")
 
 
 def favourites(
@@ -132,6 +135,7 @@ def favourites(
         True
     """
     check_layer(favourites, layer)
+    check_is_no_run(favourites, source, _MODEL_REMEDY)
     if inputs is None:
         raise ValueError(
             "favourites: inputs are needed, such as favourites(model, inputs=x[:256]): images like "
@@ -184,7 +188,8 @@ def favourites(
         cut_note(len(rows), len(numbers), "filters"),
         cut_note(patches_per_row, k, "patches"),
     ]
-    return add_caption(join_pictures(picture_rows, 12, 2), caption, notes, legend=legend)
+    picture = join_pictures(picture_rows, 12, 2)
+    return add_caption(picture, caption, notes, legend=legend).convert("RGB")
 
 
 def inputs(
@@ -208,6 +213,7 @@ def inputs(
         >>> inputs(np.ones((2, 8, 8, 3)), labels=["cat", "dog"]).width > 0
         True
     """
+    check_is_no_run(inputs, images, "Pass images, such as x[:16] or what fw.maximize returns.")
     array = np.asarray(images)
     if array.ndim != 4 or not array.size:
         raise ValueError(
@@ -233,7 +239,8 @@ def inputs(
     ]
     picture = join_pictures([[grid] for grid in grids], 0, 2, align_right=False)
     caption = [title, f"{count} images of {size} pixels"]
-    return add_caption(picture, caption, [cut_note(len(drawn_images), count, "images")])
+    notes = [cut_note(len(drawn_images), count, "images")]
+    return add_caption(picture, caption, notes).convert("RGB")
 
 
 def _grid_of_maps(maps: Array, limit: float, is_dead: Array) -> Image.Image:

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from keras_filterwatch.draw import colours
-from keras_filterwatch.draw.lettering import draw_text, font_of, shorten
+from keras_filterwatch.draw.indexed import image_of, ink, white_image
+from keras_filterwatch.draw.lettering import draw_text, font_of, shorten, text_width
 from keras_filterwatch.draw.windows import MAX_SIDE, channel_pixels
 from keras_filterwatch.kernels import Array
 
@@ -91,8 +92,8 @@ def tile_format(
     """
     channels = _strongest_channels(strengths)
     beside = len(channels) or 1
-    text_width = min(_MAX_TEXT, int(font_of(_FONT_SIZE).getlength(text)) + 1)
-    most = _MAX_WIDTH // (max(text_width, 24 * beside) + _SPACE)
+    widest = min(_MAX_TEXT, int(text_width(text, font_of(_FONT_SIZE))) + 1)
+    most = _MAX_WIDTH // (max(widest, 24 * beside) + _SPACE)
     if columns > most:
         raise ValueError(
             f"{columns} tiles do not fit beside each other, at most {most} do: ask for fewer "
@@ -102,7 +103,7 @@ def tile_format(
     every = max(1, -(-spatial[1] // max_width), -(-spatial[0] // (MAX_SIDE - 3 * _LINE_HEIGHT)))
     height, width = (-(-size // every) for size in spatial)
     pixel_size = max(1, min(16, target // max(height, width), max_width // width))
-    tile_width = max(beside * (width * pixel_size + 1), text_width)
+    tile_width = max(beside * (width * pixel_size + 1), widest)
     notes = [f"1 of {every} pixels along each axis"] if every > 1 else []
     if beside > 1:
         which = "all" if beside == len(strengths) else "the strongest"
@@ -151,12 +152,12 @@ def tile_grid(
     height, width = tiles[0].pixels.shape[:2]
     above = [shorten(tile.above, font, _MAX_TEXT) for tile in tiles]
     below = [shorten(tile.below, font, _MAX_TEXT) for tile in tiles]
-    text_width = max(int(font.getlength(text)) + 1 for text in above + below)
-    across = max(width, text_width) + _SPACE
+    widest = max(int(text_width(text, font)) + 1 for text in above + below)
+    across = max(width, widest) + _SPACE
     top = _LINE_HEIGHT * any(above) + 1
     down = top + height + _LINE_HEIGHT * any(below) + _SPACE
     row_labels = [shorten(label, font, _MAX_ROW_LABEL) for label in row_labels]
-    indent = max((int(font.getlength(label)) + _SPACE for label in row_labels), default=0)
+    indent = max((int(text_width(label, font)) + _SPACE for label in row_labels), default=0)
     lefts = [
         indent
         + c * across
@@ -166,16 +167,19 @@ def tile_grid(
         for c in range(max(map(len, rows)))
     ]
     total = indent + len(lefts) * across + len(group_starts) * _GROUP_SPACE
-    image = Image.new("RGB", (max(total, _MIN_WIDTH), len(rows) * down), colours.WHITE)
+    pictures = [image_of(tile.pixels) for tile in tiles]
+    image = white_image((max(total, _MIN_WIDTH), len(rows) * down), *pictures)
     draw = ImageDraw.Draw(image)
+    next_picture = iter(pictures)
     places_above, places_below = [], []
     for r, row in enumerate(rows):
         y = r * down + top
         for x, tile in zip(lefts, row, strict=False):
+            line = ink(image, tile.outline)
             if tile.outline != colours.LIGHT_GREY:  # an outline that means something is wider
-                draw.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), tile.outline)
-            draw.rectangle((x - 1, y - 1, x + width, y + height), tile.outline)
-            image.paste(Image.fromarray(tile.pixels), (x, y))
+                draw.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), line)
+            draw.rectangle((x - 1, y - 1, x + width, y + height), line)
+            image.paste(next(next_picture), (x, y))
             places_above.append((x + width / 2, y - 3.0))
             places_below.append((x + width / 2, y + height + 2.0))
     draw_text(image, places_above, above, font, "mb")

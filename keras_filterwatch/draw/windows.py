@@ -11,6 +11,7 @@ from keras_filterwatch.draw.colours import (
     blue_to_red,
     colours_around_grey,
     enlarge,
+    palette_place,
 )
 from keras_filterwatch.kernels import Array, Kernel
 
@@ -79,37 +80,33 @@ def fits_one_cell(kernel: Kernel) -> bool:
     return kernel.channels == 1 or (len(kernel.spatial) == 2 and kernel.channels == 3)
 
 
-def cells(windows: Array, limit: float, tap_size: int) -> list[Pixels]:
+def cells(windows: Array, limit: float, tap_size: int) -> Pixels:
     """Returns the pixels of windows `(windows, *spatial, channels)` with one channel or three.
 
-    Three channels are drawn in colour, one from blue to red. Both have full colour at `limit`.
+    Three channels are drawn in colour, `(windows, height, width, 3)`; one from blue to red, as
+    places in the palette, `(windows, height, width)`. Both have full colour at `limit`. The depths
+    of 3-D windows stand side by side.
     """
-    if windows.ndim != 4:
-        return [cell(window, limit, tap_size) for window in windows]
-    is_coloured = windows.shape[-1] == 3  # all 2-D windows in one go: it is much faster
-    pixels = (
-        colours_around_grey(windows, limit) if is_coloured else blue_to_red(windows[..., 0], limit)
-    )
-    return list(pixels.repeat(tap_size, axis=1).repeat(tap_size, axis=2))
-
-
-def cell(window: Array, limit: float, tap_size: int) -> Pixels:
-    """Returns the pixels of one window `(*spatial, channels)`, as `cells` does."""
-    if window.shape[-1] == 3:
-        return enlarge(colours_around_grey(window, limit), tap_size)
-    return channel_pixels(window[..., 0], limit, tap_size)
+    if windows.shape[-1] == 3:
+        return enlarge(colours_around_grey(windows, limit), tap_size, axis=1)
+    pixels = blue_to_red(windows[..., 0], limit)
+    if pixels.ndim == 2:
+        lines = pixels.repeat(tap_size, axis=1)
+        return lines[:, np.newaxis].repeat(_STRIP_HEIGHT, axis=1)
+    pixels = enlarge(pixels, tap_size, axis=pixels.ndim - 2)
+    return pixels if pixels.ndim == 3 else _side_by_side(pixels)
 
 
 def channel_pixels(window: Array, limit: float, tap_size: int) -> Pixels:
-    """Returns the pixels of a window `(*spatial,)` from blue to red.
+    """Returns the pixels of a window `(*spatial,)` from blue to red, as `cells` does."""
+    pixels: Pixels = cells(window[np.newaxis, ..., np.newaxis], limit, tap_size)[0]
+    return pixels
 
-    The depths of a 3-D window stand side by side.
-    """
-    if window.ndim == 1:
-        row = blue_to_red(window[np.newaxis], limit)
-        return row.repeat(_STRIP_HEIGHT, axis=0).repeat(tap_size, axis=1)
-    if window.ndim == 2:
-        return enlarge(blue_to_red(window, limit), tap_size)
-    gap = np.full((window.shape[1] * tap_size, 1, 3), LIGHT_GREY, np.uint8)
-    parts = [part for depth in window for part in (gap, channel_pixels(depth, limit, tap_size))]
-    return np.concatenate(parts[1:], axis=1)
+
+def _side_by_side(images: Pixels) -> Pixels:
+    """Returns `(windows, depths, height, width)` with the depths beside each other, and gaps."""
+    count, depths, height, width = images.shape
+    pixels = np.full((count, height, depths, width + 1), palette_place(LIGHT_GREY), np.uint8)
+    pixels[..., :width] = np.moveaxis(images, 1, 2)
+    side_by_side: Pixels = pixels.reshape(count, height, -1)[..., :-1]
+    return side_by_side

@@ -1,6 +1,5 @@
 """How numbers, histograms, pictures and texts are encoded for TensorBoard, without TensorFlow."""
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,6 +15,7 @@ from tensorboard.plugins.scalar import metadata as scalar_plugin
 from tensorboard.plugins.text import metadata as text_plugin
 
 from keras_filterwatch.kernels import Array
+from keras_filterwatch.writers.png import png
 
 Value: TypeAlias = summary_pb2.Summary.Value
 
@@ -77,7 +77,9 @@ class Picture:
         metadata.data_class = summary_pb2.DATA_CLASS_BLOB_SEQUENCE
         size = [str(self.image.width).encode(), str(self.image.height).encode()]
         return Value(
-            tag=self.tag, metadata=metadata, tensor=_strings([*size, _png(self.image)], [3])
+            tag=self.tag,
+            metadata=metadata,
+            tensor=_strings([*size, png(_with_palette(self.image))], [3]),
         )
 
 
@@ -152,12 +154,6 @@ def _strings(parts: list[bytes], sizes: list[int]) -> tensor_pb2.TensorProto:
 def _shape(sizes: Iterable[int]) -> tensor_shape_pb2.TensorShapeProto:
     dims = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in sizes]
     return tensor_shape_pb2.TensorShapeProto(dim=dims)
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    _with_palette(image).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _with_palette(image: Image.Image) -> Image.Image:
