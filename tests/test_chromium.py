@@ -1,7 +1,9 @@
 """What TensorBoard shows of a real training, in a real browser: Debian's chromium and driver."""
 
 import os
+import re
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -16,6 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from viewer import ask, read, serving
 
 import keras_filterwatch as fw
+from keras_filterwatch.writers.tensorboard import TensorBoard
 
 pytestmark = pytest.mark.browser
 
@@ -164,10 +167,8 @@ def test_custom_scalars_have_a_chart_per_measure_with_a_curve_per_layer(browser,
     show("custom_scalars")
     expected = {
         "noise score": 2,
-        "dead share": 3,
         "update ratio": 3,
         "rotation from the start": 3,
-        "zeros in the outputs": 3,
         "dead units": 3,
         "largest": 3,
         "alarms that hold": 1,
@@ -175,6 +176,55 @@ def test_custom_scalars_have_a_chart_per_measure_with_a_curve_per_layer(browser,
     wait_until(browser, lambda: len(charts(browser)) == len(expected), f"{len(expected)} charts")
     keep("custom_scalars")
     assert charts(browser) == expected
+
+
+@pytest.fixture(scope="module")
+def large_network(tmp_path_factory):
+    """TensorBoard, serving a run of a network of 14 layers."""
+    directory = tmp_path_factory.mktemp("large")
+    random = np.random.default_rng(0)
+    writer = TensorBoard(directory / "filterwatch")
+    for step in range(4):
+        scores = fw.score({f"conv{i}": random.standard_normal((3, 3, 4, 8)) for i in range(14)})
+        diagnosis = fw.Diagnosis("no fault found", (), "Train on.")
+        writer.write(fw.Report(replace(scores, step=step), {}, (), diagnosis))
+    writer.close()
+    with serving(directory) as address:
+        ask(address, "scalars/scalars", run="filterwatch", tag="alarm_count")
+        yield address
+
+
+def test_charts_of_a_large_network_have_a_few_curves_each(large_network, browser, keep):
+    browser.get("about:blank")
+    browser.get(f"{large_network}#custom_scalars")
+    expected = {
+        "noise score, over all layers": 5,
+        "noise score, the highest layers": 6,
+        "dead share, over all layers": 5,
+        "dead share, the highest layers": 6,
+        "alarms that hold": 1,
+    }
+    wait_until(browser, lambda: len(charts(browser)) == len(expected), f"{len(expected)} charts")
+    keep("custom_scalars_of_a_large_network")
+    assert charts(browser) == expected
+
+
+def test_the_address_in_the_docs_pins_the_curves_of_the_network(server, browser, keep):
+    page = (Path(__file__).parent.parent / "docs" / "tensorboard.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"http://localhost:6006/(\?pinnedCards=\S+)", page)
+    browser.get("about:blank")
+    browser.get(server + query)
+
+    def pinned():
+        cards = find(browser, "metrics-pinned-view card-view")
+        return [
+            title.text for card in cards for title in card.find_elements("css selector", ".tag")
+        ]
+
+    expected = ["filter_noise", "dead_filters", "alarm_count"]
+    wait_until(browser, lambda: len(pinned()) == len(expected), "three pinned cards")
+    keep("pinned")
+    assert pinned() == expected
 
 
 def histograms(browser):

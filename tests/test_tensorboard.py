@@ -1,9 +1,7 @@
 """Event files, read back with TensorBoard's own readers."""
 
 import json
-import platform
 import re
-import sys
 from dataclasses import replace
 from io import BytesIO
 
@@ -16,13 +14,14 @@ from small_rules import alarm, raising
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 from tensorboard.util import tensor_util
-from viewer import ask, read, serving
+from viewer import READERS, ask, read, serving
 
 import keras_filterwatch as fw
-from keras_filterwatch import text
-from keras_filterwatch.metrics import activity
-from keras_filterwatch.sentences import overview
+from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.writers import tensorboard
+from keras_filterwatch.writers.alarm_text import alarms_as_markdown
+from keras_filterwatch.writers.curves import DEFAULT_SCORES
+from keras_filterwatch.writers.summaries import Scalar
 
 
 def report(scores, pictures=None, alarms=(), notes=()):
@@ -60,25 +59,37 @@ def run(tmp_path_factory):
 
 
 def test_tags_are_measure_place_and_layer(run):
-    directory, watch, _ = run
-    places = {"first": "00_first", "second": "01_second", "head": "02_head"}
-    expected = {
-        f"{measure}/{places[layer]}"
-        for layer, scores in watch.history[-1].items()
-        for measure in scores
-    }
+    directory, _, _ = run
+    places = ["00_first", "01_second", "02_head"]
+    curves = {f"{score}/{place}" for score in ("dead", "update", "rotation") for place in places}
+    curves |= {f"norm/{place}" for place in places} | {"noise/00_first", "noise/01_second"}
     pictures = {"filters/00_first", "filters/01_second", "film_strip/00_first"}
-    histograms = {f"norm_per_filter/{place}" for place in places.values()}
+    histograms = {f"norm_per_filter/{place}" for place in places}
     histograms |= {"noise_per_filter/00_first", "noise_per_filter/01_second"}
-    others = {"alarms", "alarm_count", CONFIG_SUMMARY_TAG}
-    assert set(read(directory / "filterwatch")) == expected | pictures | histograms | others
+    network = {"filter_noise", "dead_filters", "alarm_count"}
+    others = {"alarms", CONFIG_SUMMARY_TAG}
+    assert set(read(directory / "filterwatch")) == (
+        curves | pictures | histograms | network | others
+    )
+
+
+def test_every_score_is_written_on_request(run, tmp_path):
+    _, watch, _ = run
+    writer = tensorboard.TensorBoard(tmp_path, scalars="all")
+    writer.write(report(watch.history[-1]))
+    writer.close()
+    places = {"first": "00_first", "second": "01_second", "head": "02_head"}
+    scores = {
+        f"{score}/{places[layer]}" for layer, all in watch.history[-1].items() for score in all
+    }
+    assert scores <= set(read(tmp_path))
 
 
 def test_scalars_equal_the_history(run):
     directory, watch, _ = run
     read_back = read(directory / "filterwatch")
     for layer, name in (("first", "00_first"), ("head", "02_head")):
-        for measure in watch.history[-1][layer]:
+        for measure in {*DEFAULT_SCORES} & {*watch.history[-1][layer]}:
             points = {step: float(value) for step, value in read_back[f"{measure}/{name}"]}
             expected = {s.step: s[layer][measure] for s in watch.history if measure in s[layer]}
             assert points == pytest.approx(expected, rel=1e-6)  # written as 32-bit floats
@@ -106,68 +117,13 @@ def test_alarms_that_hold_are_counted(run):
     assert [int(count) for _, count in counts] == [0, 0, 1, 2, 1, 1, 1]
 
 
-def texts_of(run):
-    """(step, lines) of each text that was written."""
-    texts = read(run[0] / "filterwatch")["alarms"]
-    return [(step, text.item().decode().splitlines()) for step, text in texts]
-
-
-def test_the_text_begins_with_a_sentence_about_each_layer_that_matters(run):
-    history = run[1].history
-    for step, lines in texts_of(run):
-        sentences = overview(history[step])
-        assert lines[: len(sentences)] == [f"- {text.markdown(line)}" for line in sentences]
-        assert lines[len(sentences)] == ""
-
-
-def test_the_first_text_says_that_there_is_no_alarm(run):
-    assert texts_of(run)[0][1][-1] == "No alarm so far."
-
-
-def test_the_last_text_has_all_alarms_and_notes_with_begin_end_and_level(run):
-    _, watch, _ = run
-    lines = texts_of(run)[-1][1]
-    lines = lines[lines.index("") + 1 :]
-    head = [
-        "| begin | end | level | rule | layer | what was measured |",
-        "|---|---|---|---|---|---|",
-    ]
-    assert lines[0].startswith(f"**Probable cause: {watch.diagnosis.cause}.** ")
-    assert lines[1:] == [
-        *("", *head),
-        "| 2 | 4 | warning | ends | first | ends about first at step 2. |",
-        "| 3 |  | error | goes_on | whole network | goes_on about  at step 3. |",
-        *("", "Notes: odd, but harmless so far.", "", *head),
-        "| 1 |  | note | odd | first | odd about first at step 1. |",
-    ]
-
-
-def text_of(*alarms, notes=()):
-    """The lines of the text about these alarms."""
-    return tensorboard.alarms_as_markdown(report(fw.score({}), None, alarms, notes)).splitlines()
-
-
-def test_where_no_alarm_holds_the_text_names_no_cause():
-    assert text_of(alarm(ended=3))[0] == "No alarm holds now."
-
-
-def test_notes_are_written_without_an_alarm_too():
-    assert text_of(notes=[alarm(level="note")])[:3] == [
-        *("No alarm so far.", "", "Notes: odd, but harmless so far.")
-    ]
-
-
-def test_of_many_alarms_that_ended_the_last_ones_are_written_and_all_that_hold():
-    lines = text_of(alarm(step=0), *(alarm(step=step, ended=step + 1) for step in range(1, 61)))
-    begins = [int(line.split("|")[1]) for line in lines if line.endswith(" It is so. |")]
-    assert begins == [0, *range(11, 61)]
-    assert lines[-1] == "10 that ended before are left out."
-
-
-def test_the_text_is_not_written_again_where_it_is_the_same():
-    same = report(fw.score({}), None, (alarm(),))
-    text = tensorboard.alarms_as_markdown(same)
-    assert [content.tag for content in tensorboard.report_contents(same, text)] == ["alarm_count"]
+def test_the_text_tells_the_state_of_every_step(run):
+    directory, watch, _ = run
+    texts = read(directory / "filterwatch")["alarms"]
+    assert [step for step, _ in texts] == [0, 1, 2, 3, 4, 5, 6]
+    assert texts[-1][1].item().decode() == alarms_as_markdown(
+        fw.Report(watch.history[-1], {}, tuple(watch.alarms), watch.diagnosis, tuple(watch.notes))
+    )
 
 
 def charts_of(layout):
@@ -179,20 +135,20 @@ def charts_of(layout):
     }
 
 
-def test_the_custom_scalars_page_is_laid_out_once(run):
+def test_the_custom_scalars_page_is_laid_out_where_it_changes(run):
     directory, _, _ = run
-    ((step, layout),) = read(directory / "filterwatch")[CONFIG_SUMMARY_TAG]
-    assert step == 0
-    assert {category: [*charts] for category, charts in charts_of(layout.item()).items()} == {
-        "Filters": ["noise score", "dead share", "update ratio", "rotation from the start"],
-        "Alarms": ["alarms that hold"],
-    }
+    layouts = read(directory / "filterwatch")[CONFIG_SUMMARY_TAG]
+    first = ["noise score", "dead share", "rotation from the start"]
+    assert [(step, [*charts_of(layout.item())["Filters"]]) for step, layout in layouts] == [
+        (0, first),
+        (1, ["noise score", "dead share", "update ratio", "rotation from the start"]),
+    ]
 
 
 def test_each_chart_matches_the_curves_of_its_measure_and_no_others(run):
     directory, _, _ = run
     read_back = read(directory / "filterwatch")
-    charts = charts_of(read_back[CONFIG_SUMMARY_TAG][0][1].item())
+    charts = charts_of(read_back[CONFIG_SUMMARY_TAG][-1][1].item())
     windows, kernels = ["00_first", "01_second"], ["00_first", "01_second", "02_head"]
     curves = [tag for tag in read_back if "_per_filter/" not in tag]  # the page knows no others
     assert {
@@ -206,24 +162,6 @@ def test_each_chart_matches_the_curves_of_its_measure_and_no_others(run):
         "rotation from the start": [f"rotation/{layer}" for layer in kernels],
         "alarms that hold": ["alarm_count"],
     }
-
-
-def test_charts_of_metrics_of_ones_own_survive_characters_of_regular_expressions():
-    metrics = {"l1+l2 (x)": np.max, "l.": np.max, "lx": np.max}
-    scores = fw.score({"a[0]+(b|c)": np.ones((3, 3, 1, 2)), "norm/lx": np.eye(3)}, metrics=metrics)
-    tags = [content.tag for content in tensorboard.report_contents(report(scores))]
-    (layout,) = tensorboard.chart_page(scores).encoded().tensor.string_val
-    charts = charts_of(layout)["Metrics of your own"]
-    assert {
-        name: [tag for tag in tags if re.match(chart, tag)] for name, chart in charts.items()
-    } == {name: [f"{name}/00_a[0]+(b|c)", f"{name}/01_norm/lx"] for name in metrics}
-
-
-def test_units_have_charts_where_inputs_showed_what_they_do():
-    units = activity.Outputs(2, np.array([2, 0]), np.array([0.0, 3.0]), np.array([0.0, 5.0]))
-    scores = fw.score({"a": np.eye(2)}, outputs={"a": units})
-    (layout,) = tensorboard.chart_page(scores).encoded().tensor.string_val
-    assert [*charts_of(layout)["Units"]] == ["zeros in the outputs", "dead units"]
 
 
 @pytest.mark.parametrize("measure", ["noise", "norm"])
@@ -254,10 +192,6 @@ def test_a_histogram_leaves_out_filters_that_diverged():
 
 def test_there_is_no_histogram_where_all_filters_diverged():
     assert histograms_of(np.full((3, 3, 4, 8), np.nan)) == {}
-
-
-fast_reader = platform.machine() in ("x86_64", "AMD64") and sys.platform == "linux"
-READERS = {"slow reader": "false"} | ({"fast reader": "true"} if fast_reader else {})
 
 
 @pytest.fixture(scope="module", params=READERS.values(), ids=list(READERS))
@@ -294,7 +228,7 @@ def test_tensorboard_serves_curves_pictures_and_alarms(run, server):
     assert [sum(bucket[2] for bucket in point[2]) for point in norms] == [3] * 7
 
     alarms = json.loads(ask(server, "text/text", run="filterwatch", tag="alarms"))
-    assert "<td>goes_on</td>" in alarms[-1]["text"]
+    assert "<strong>goes_on</strong>, whole network, error" in alarms[-1]["text"]
 
 
 def test_without_pictures_there_are_numbers_only(tmp_path):
@@ -312,14 +246,6 @@ def test_places_of_layers_have_two_digits_or_as_many_as_the_last_one_needs(layer
     scores = fw.score({f"conv{i}": np.eye(2) for i in range(layers)})
     tags = [content.tag for content in tensorboard.report_contents(report(scores))]
     assert f"norm/{place}_conv0" in tags
-
-
-def test_text_of_alarms_survives_characters_of_tables():
-    name, message = "![x](http://example.org/p.png)", "two\nlines </td> | and a bar"
-    assert text_of(alarm("a|b", name, step=3, message=message))[-1] == (
-        "| 3 |  | warning | a\\|b | !\\[x\\](http://example.org/p.png) "
-        "| two lines &lt;/td&gt; \\| and a bar |"
-    )
 
 
 def test_one_value_that_cannot_be_encoded_costs_that_value_only(tmp_path):
@@ -356,9 +282,56 @@ def test_steps_after_interference_go_to_a_new_file_and_a_warning_says_so(tmp_pat
     assert CONFIG_SUMMARY_TAG in read(tmp_path)
 
 
-def test_a_training_that_is_resumed_has_a_text_about_alarms_too(tmp_path):
+def test_a_large_network_has_curves_over_all_layers(tmp_path):
+    scores = fw.score({f"conv{i}": np.full((3, 3, 2, 4), i) for i in range(13)})
     writer = tensorboard.TensorBoard(tmp_path)
-    for step in (5, 6):
+    writer.write(report(scores))
+    writer.close()
+    highest = read(tmp_path)["dead_over_layers/0_highest"]
+    assert [(step, float(share)) for step, share in highest] == [(0, 1.0)]  # of conv0
+
+
+def test_a_network_of_a_dozen_layers_has_no_curves_over_all_layers():
+    scores = fw.score({f"conv{i}": np.full((3, 3, 2, 4), i) for i in range(12)})
+    tags = [content.tag for content in tensorboard.report_contents(report(scores))]
+    assert not [tag for tag in tags if "_over_layers/" in tag]
+
+
+@pytest.fixture
+def amended(tmp_path):
+    """What is written where a step is reported again, with an epoch, logs and one more alarm."""
+    scores = fw.score({"conv": np.random.default_rng(0).standard_normal((3, 3, 2, 4))})
+    image = Image.new("RGB", (8, 8))
+    writer = tensorboard.TensorBoard(tmp_path)
+    writer.write(report(scores, {("filters", "conv"): image}))
+    ended = replace(scores, epoch=1, logs={"loss": 0.25})
+    writer.write(report(ended, alarms=(alarm(),)))
+    writer.close()
+    return read(tmp_path)
+
+
+def test_a_step_that_is_reported_again_adds_the_text_and_the_count_of_alarms(amended):
+    assert [len(amended[tag]) for tag in ("alarms", "alarm_count")] == [2, 2]
+    assert "loss 0.25" in amended["alarms"][-1][1].item().decode()
+    assert [float(count) for _, count in amended["alarm_count"]] == [0, 1]
+
+
+def test_a_step_that_is_reported_again_has_its_other_values_once(amended):
+    others = {tag: len(points) for tag, points in amended.items() if tag[:5] != "alarm"}
+    assert others == dict.fromkeys(others, 1)
+
+
+def test_curves_are_described():
+    scores = fw.score({"conv": np.random.default_rng(0).standard_normal((3, 3, 2, 4))})
+    contents = tensorboard.report_contents(report(scores))
+    without = [each.tag for each in contents if isinstance(each, Scalar) and not each.description]
+    assert without == []
+
+
+def test_descriptions_are_written_once_for_each_file(tmp_path):
+    writer = tensorboard.TensorBoard(tmp_path)
+    for step in range(2):
         writer.write(report(replace(fw.score({"conv": np.eye(3)}), step=step)))
     writer.close()
-    assert [step for step, _ in read(tmp_path)["alarms"]] == [5]
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes().count(DESCRIPTIONS["norm"].encode()) == 1

@@ -1,5 +1,6 @@
 """TensorBoard's own reader and server, for the tests."""
 
+import platform
 import subprocess
 import sys
 import threading
@@ -9,21 +10,29 @@ import urllib.request
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
-from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import TENSORS, EventAccumulator
 from tensorboard.util import tensor_util
+
+fast_reader = platform.machine() in ("x86_64", "AMD64") and sys.platform == "linux"
+# name -> the value of --load_fast
+READERS = {"slow reader": "false"} | ({"fast reader": "true"} if fast_reader else {})
 
 
 def read(directory):
-    """tag -> its points (step, value), as TensorBoard's own loader gives them."""
+    """tag -> its points (step, value), as TensorBoard's slow reader loads them.
+
+    A tag without points is left out: those that a resumed run dropped, as the pages do.
+    """
     loaded = EventAccumulator(str(directory), size_guidance={TENSORS: 0})
     loaded.Reload()
-    return {
+    points = {
         tag: [
             (point.step, tensor_util.make_ndarray(point.tensor_proto))
             for point in loaded.Tensors(tag)
         ]
         for tag in loaded.Tags()["tensors"]
     }
+    return {tag: each for tag, each in points.items() if each}
 
 
 @contextmanager

@@ -1,8 +1,18 @@
-"""Writers: what takes the report of each step, TensorBoard or an object of the user's own."""
+"""Writers: what takes the report of each step: TensorBoard, trackers, or the user's own object."""
 
-from typing import Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 from keras_filterwatch.report import Report
+
+if TYPE_CHECKING:
+    from keras_filterwatch.writers.mlflow import MLflow
+    from keras_filterwatch.writers.trackio import Trackio
+    from keras_filterwatch.writers.wandb import WandB
+
+__all__ = ["MLflow", "Trackio", "WandB", "Writer"]
+
+_MODULES = {"MLflow": "mlflow", "Trackio": "trackio", "WandB": "wandb"}
 
 
 class Writer(Protocol):
@@ -22,3 +32,14 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Is called at the end of each fit; another fit may write again."""
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a tracker's writer when it is asked for."""
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,22 +1,26 @@
 """What TensorBoard shows of a report: curves, histograms, pictures, alarms, and their names."""
 
 import os
-import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import numpy as np
 
-from keras_filterwatch import sentences
-from keras_filterwatch.alarms import Alarm
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.report import Report
 from keras_filterwatch.scores import Scores
-from keras_filterwatch.text import described, markdown, printable
+from keras_filterwatch.storage import Folder, folder_of
+from keras_filterwatch.text import described
+from keras_filterwatch.writers.alarm_text import alarms_as_markdown
+from keras_filterwatch.writers.chart_page import (
+    MOST_LAYERS,
+    chart_page,
+    curves_by_score,
+    curves_over_layers,
+)
+from keras_filterwatch.writers.curves import curves, layer_tags, picture_tags
 from keras_filterwatch.writers.event_file import EventFile
 from keras_filterwatch.writers.summaries import (
-    Chart,
     ChartPage,
     Content,
     Histogram,
@@ -26,43 +30,63 @@ from keras_filterwatch.writers.summaries import (
     Value,
 )
 
-_CHARTS = {  # the Custom Scalars page: category -> score -> title of its chart
-    "Filters": {
-        "noise": "noise score",
-        "dead": "dead share",
-        "update": "update ratio",
-        "rotation": "rotation from the start",
-    },
-    "Units": {
-        "apoz": "zeros in the outputs",
-        "dead_units": "dead units",
-        "saturated_units": "saturated units",
-    },
-}
 _PER_FILTER = {  # scores that are also shown filter by filter
     "noise": "Noise score of each filter: 1 is noise.",
     "norm": "Norm of each filter, as a BatchNormalization behind it leaves it.",
 }
-_MOST_ROWS = 50  # of a table of alarms: TensorBoard keeps many versions of it
+_OF_THE_NETWORK = {
+    "filter_noise": "Mean noise score of the layers that have one: 1 is noise.",
+    "dead_filters": "Share of dead filters among all that are watched.",
+    "alarm_count": "Errors and warnings that hold at this step. The text `alarms` lists all so "
+    "far.",
+}
 
 
 class TensorBoard:
-    """Writes reports to an event file, in a form that TensorBoard shows without TensorFlow.
+    """Writes reports to event files, in a form that TensorBoard shows without TensorFlow.
+
+    A second report of the same step adds only what has changed: the text, and the count of alarms.
 
     Args:
-        directory: where the event file goes; it is made with the first report.
+        folder: where the event files go; it is made with the first report.
         warn: takes what went wrong, what that costs and the reason; a warning if not given.
+        scalars: the scores whose curves are written, as `curves.curves` takes them: None for those
+            that people read, `"all"`, or names.
+
+    Example:
+        >>> import tempfile
+        >>> from keras_filterwatch import Diagnosis
+        >>> writer = TensorBoard(folder_of(tempfile.mkdtemp()))
+        >>> writer.write(Report(Scores(0, 0, {}), {}, (), Diagnosis("no fault found", (), "")))
+        >>> writer.close()
     """
 
     def __init__(
         self,
-        directory: str | os.PathLike[str],
+        folder: Folder | str | os.PathLike[str],
         warn: Callable[[str, str, str], None] | None = None,
+        scalars: str | Collection[str] | None = None,
     ) -> None:
-        self._directory = Path(directory)
+        self._folder = folder_of(folder)
         self._warn = warn or _warning
+        self._scalars = scalars
         self._file: EventFile | None = None
-        self._text = ""  # about alarms, as it was written last
+        self._dropped_from: int | None = None  # still to be written
+        self._step: int | None = None  # that was written last
+        self._last: dict[str, Content] = {}  # what the open file says now, of what is compared
+        self._described: set[str] = set()  # tags whose description the open file has
+        self._curves: dict[str, dict[str, float]] = {}  # score -> tag -> last number
+
+    def continue_after(self, step: int | None) -> None:
+        """Goes on with the run that is in the folder. Call it before the first report.
+
+        As soon as the next report is written, TensorBoard shows none of the steps after `step` that
+        earlier processes wrote.
+
+        Args:
+            step: the last step that stays; None for a new run, which needs no call.
+        """
+        self._dropped_from = None if step is None else step + 1
 
     def write(self, report: Report) -> None:
         """Writes a report as one step.
@@ -72,11 +96,17 @@ class TensorBoard:
         """
         file, step = self._checked_file(), report.scores.step
         if file is None:
-            file = self._file = EventFile(self._directory)
-            file.write(step, self._encoded([chart_page(report.scores)]))
-            self._text = ""
-        file.write(step, self._encoded(report_contents(report, self._text)))
-        self._text = alarms_as_markdown(report)
+            file = self._file = EventFile(self._folder)
+            self._last, self._described = {}, set()
+        if self._dropped_from is not None:
+            file.drop_steps_from(self._dropped_from)
+            self._dropped_from = None
+        contents = [each for each in self._contents(report) if self._is_new(each, step)]
+        file.write(step, self._encoded(contents))
+        self._step = step
+        self._described |= {each.tag for each in contents}
+        compared = (Scalar, Text, ChartPage)
+        self._last |= {each.tag: each for each in contents if isinstance(each, compared)}
 
     def close(self) -> None:
         """Closes the event file; a further report opens another one."""
@@ -91,16 +121,35 @@ class TensorBoard:
             self._warn(
                 interference,
                 "A new event file is opened; steps written before may be missing in TensorBoard",
-                str(self._directory),
+                self._folder.location,
             )
             self.close()
         return self._file
+
+    def _contents(self, report: Report) -> Iterator[Content]:
+        """Yields all that belongs to a step, and the Custom Scalars page as it should be now."""
+        points = curves(report, self._scalars)
+        for score, numbers in curves_by_score(points, report.scores).items():
+            self._curves.setdefault(score, {}).update(numbers)
+        yield chart_page(self._curves, _is_large(report.scores))
+        yield from report_contents(report, self._scalars)
+
+    def _is_new(self, content: Content, step: int) -> bool:
+        """Returns False for what the step has already, and for a page that is the same."""
+        if step != self._step and not isinstance(content, ChartPage):
+            return True
+        if isinstance(content, Histogram | Picture):
+            return False
+        return self._last.get(content.tag) != content
 
     def _encoded(self, contents: Iterable[Content]) -> Iterator[Value]:
         """Yields what can be encoded; one content that cannot does not cost the others."""
         for content in contents:
             try:
-                yield content.encoded()
+                value = content.encoded()
+                if content.tag in self._described:  # readers keep the first one: 20 kB for ResNet50
+                    value.metadata.summary_description = ""
+                yield value
             except Exception as error:
                 self._warn(
                     "a value could not be encoded for TensorBoard",
@@ -113,87 +162,43 @@ def _warning(what: str, consequence: str, reason: str) -> None:
     warnings.warn(f"FilterWatch: {what} ({reason}). {consequence}.", stacklevel=3)
 
 
-def report_contents(report: Report, last_text: str = "") -> Iterator[Content]:
+def report_contents(
+    report: Report, scalars: str | Collection[str] | None = None
+) -> Iterator[Content]:
     """Yields what is written of one step.
 
-    Curves `<score>/<NN>_<layer>`, `<score>_per_filter/...` as histograms over the filters,
-    `<picture>/...`, `alarm_count`, and the text `alarms` where it has changed. NN is the layer's
-    place, zero-padded, so that TensorBoard keeps the order of the model.
+    Curves as `curves.curves` returns them, `<picture>/...`, and the text `alarms`. In networks of
+    up to twelve layers, or with `scalars="all"`, `<score>_per_filter/...` as histograms over the
+    filters; in larger ones `<score>_over_layers/...`.
 
     Args:
         report: of the step.
-        last_text: the text about alarms that was written last.
+        scalars: the scores whose curves are written, as `curves.curves` takes them.
     """
     scores = report.scores
-    digits = max(2, len(str(len(scores) - 1)))
-    tags = {layer: f"{i:0{digits}}_{printable(layer)}" for i, layer in enumerate(scores)}
-    for layer, numbers in scores.items():
-        for score, number in numbers.items():
-            tag = f"{printable(score)}/{tags[layer]}"
-            yield Scalar(tag, number, DESCRIPTIONS.get(score, ""))
-        for score, description in _PER_FILTER.items():
-            each = numbers.filters.get(score, np.empty(0))
+    points = curves(report, scalars)
+    for tag, number in points.items():
+        yield Scalar(tag, number, _description(tag))
+    if _is_large(scores):
+        for tag, number in curves_over_layers(curves_by_score(points, scores)).items():
+            yield Scalar(tag, number, "How the score is spread over the layers of the network.")
+    # of a large network they are many, and nobody finds anything
+    per_filter = _PER_FILTER if scalars == "all" or not _is_large(scores) else {}
+    for layer, ending in layer_tags(scores).items():
+        for score, description in per_filter.items():
+            each = scores[layer].filters.get(score, np.empty(0))
             finite = each[np.isfinite(each)]
             if finite.size:
-                yield Histogram(f"{score}_per_filter/{tags[layer]}", finite, description)
-    for (name, layer), image in report.pictures.items():
-        yield Picture(f"{name}/{tags.get(layer, printable(layer))}", image)
-    yield Scalar(
-        "alarm_count",
-        sum(alarm.ended is None for alarm in report.alarms),
-        "Errors and warnings that hold at this step. The text `alarms` lists all so far.",
-    )
-    text = alarms_as_markdown(report)
-    if text != last_text:
-        yield Text("alarms", text)
+                yield Histogram(f"{score}_per_filter/{ending}", finite, description)
+    for tag, image in picture_tags(report).items():
+        yield Picture(tag, image)
+    yield Text("alarms", alarms_as_markdown(report))
 
 
-def chart_page(scores: Scores) -> ChartPage:
-    """Returns the Custom Scalars page: a chart for each score, with all layers."""
-    score_names = set().union(*scores.values(), ["update"])  # which the second step brings
-    charts = [
-        Chart(category, title, f"^{re.escape(score)}/")
-        for category, titles in _CHARTS.items()
-        for score, title in titles.items()
-        if score in score_names
-    ]
-    user_scores = [printable(score) for score in sorted(score_names - set(DESCRIPTIONS))]
-    charts += [
-        Chart("Metrics of your own", score, f"^{re.escape(score)}/") for score in user_scores
-    ]
-    return ChartPage([*charts, Chart("Alarms", "alarms that hold", "^alarm_count$")])
+def _description(tag: str) -> str:
+    """Returns what a curve shows, in one line; `""` for a metric of the user's own."""
+    return _OF_THE_NETWORK.get(tag) or DESCRIPTIONS.get(tag.split("/", 1)[0], "")
 
 
-def alarms_as_markdown(report: Report) -> str:
-    """Returns a sentence about each layer that matters, and all alarms and notes so far.
-
-    The last text that TensorBoard keeps so has all of them.
-    """
-    overview = [f"- {markdown(line)}" for line in sentences.overview(report.scores)]
-    if any(alarm.ended is None for alarm in report.alarms):
-        cause, advice = markdown(report.diagnosis.cause), markdown(report.diagnosis.advice)
-        lines = [f"**Probable cause: {cause}.** {advice}"]
-    else:
-        lines = ["No alarm holds now." if report.alarms else "No alarm so far."]
-    lines += _table(report.alarms)
-    if report.notes:
-        lines += ["", "Notes: odd, but harmless so far.", *_table(report.notes)]
-    return "\n".join([*overview, *[""] * bool(overview), *lines])
-
-
-def _table(alarms: Sequence[Alarm]) -> list[str]:
-    """Returns the lines of a table of alarms: all that hold, and the last ones that ended."""
-    ended = [alarm for alarm in alarms if alarm.ended is not None]
-    left_out = {id(alarm) for alarm in ended[:-_MOST_ROWS]}
-    rows = [
-        f"| {alarm.step} | {'' if alarm.ended is None else alarm.ended} | {alarm.level} "
-        f"| {markdown(alarm.rule)} | {markdown(alarm.layer or 'whole network')} "
-        f"| {markdown(alarm.message)} |"
-        for alarm in alarms
-        if id(alarm) not in left_out
-    ]
-    if not rows:
-        return []
-    more = ["", f"{len(left_out)} that ended before are left out."] if left_out else []
-    head = ["", "| begin | end | level | rule | layer | what was measured |"]
-    return [*head, "|---|---|---|---|---|---|", *rows, *more]
+def _is_large(scores: Scores) -> bool:
+    return len(scores) > MOST_LAYERS
