@@ -23,16 +23,7 @@ _STYLE = "text-align: left; font-variant-numeric: tabular-nums"
 
 def as_text(scores: "Scores") -> str:
     """Returns what the scores mean, the table, and what is not watched, for a console."""
-    rows = _most_telling(scores)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = [
-        "  ".join(
-            cell.ljust(width) if i in (0, 1, len(row) - 1) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    table.insert(1, "-" * max(map(len, table)))
+    table = text_table(_most_telling(scores))
     overview = sentences.overview(scores)
     blank = [""] * bool(overview)
     return "\n".join([*overview, *blank, *table, *skipped_lines(scores.skipped)])
@@ -40,17 +31,22 @@ def as_text(scores: "Scores") -> str:
 
 def as_html(scores: "Scores") -> str:
     """Returns what `as_text` does as HTML, for a notebook."""
-    header, *rows = _most_telling(scores)
-    overview = "".join(f"<p>{html.escape(line)}</p>" for line in sentences.overview(scores))
-    skipped = "".join(f"<p>{html.escape(line)}</p>" for line in skipped_lines(scores.skipped))
-    head = _html_row(header, "th")
-    body = "".join(_html_row(row, "td") for row in rows)
-    return f"{overview}<table><thead>{head}</thead><tbody>{body}</tbody></table>{skipped}"
+    rows, skipped = _most_telling(scores), skipped_lines(scores.skipped)
+    return html_paragraphs(sentences.overview(scores)) + html_table(rows) + html_paragraphs(skipped)
 
 
 def as_csv(scores: "Scores") -> str:
     """Returns all numbers of all layers as CSV, in full precision; a line for each layer."""
-    rows = _all_numbers(scores)
+    return csv_of_rows(_all_numbers(scores))
+
+
+def csv_of_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns rows, column -> value, as CSV; what a row lacks is an empty cell.
+
+    Example:
+        >>> csv_of_rows([{"layer": "conv", "noise": 0.5}, {"layer": "head"}])
+        'layer,noise\\nconv,0.5\\nhead,\\n'
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     file = io.StringIO()
     writer = csv.DictWriter(file, columns or ["layer"], lineterminator="\n")
@@ -93,13 +89,64 @@ def skipped_lines(skipped: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the lines of a table, of which the first row is the header.
+
+    The first two columns and the last one begin at the left, numbers between them end at the right.
+
+    Example:
+        >>> rows = [["layer", "kernel", "noise", "verdict"], ["c", "3x3x1x8", "1", "untrained"]]
+        >>> print(*text_table(rows), sep="\\n")
+        layer  kernel   noise  verdict
+        --------------------------------
+        c      3x3x1x8      1  untrained
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = [
+        "  ".join(
+            cell.ljust(width) if i in (0, 1, len(row) - 1) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    table.insert(1, "-" * max(map(len, table)))
+    return table
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table, of which the first row is the header, as HTML.
+
+    Example:
+        >>> html_table([["layer"], ["<b>"]]).count("&lt;b&gt;")
+        1
+    """
+    header, *others = rows
+    body = "".join(_html_row(row, "td") for row in others)
+    return f"<table><thead>{_html_row(header, 'th')}</thead><tbody>{body}</tbody></table>"
+
+
+def html_paragraphs(lines: Sequence[str]) -> str:
+    """Returns each line as a paragraph of HTML.
+
+    Example:
+        >>> html_paragraphs(["1 < 2"])
+        '<p>1 &lt; 2</p>'
+    """
+    return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+
+
+def kernel_size(layer: "LayerScores") -> str:
+    """Returns the shape of a layer's kernel, such as "3x3x16x32"."""
+    return "x".join(map(str, layer.shape))
+
+
 def _most_telling(scores: "Scores") -> list[list[str]]:
     """Returns the header and the rows of the short table, rounded for reading."""
     columns = [name for name in _COLUMNS if any(name in layer for layer in scores.values())]
     rows = [["layer", "kernel", *columns, "verdict"]]
     for name, layer in scores.items():
         numbers = [f"{layer[column]:.3g}" if column in layer else "-" for column in columns]
-        rows.append([printable(name), _size(layer), *numbers, layer.verdict])
+        rows.append([printable(name), kernel_size(layer), *numbers, layer.verdict])
     return rows
 
 
@@ -109,7 +156,7 @@ def _all_numbers(scores: "Scores") -> list[dict[str, Any]]:
         {
             "layer": name,
             "layer_type": layer.layer_type,
-            "kernel": _size(layer),
+            "kernel": kernel_size(layer),
             "verdict": layer.verdict,
             "sentence": layer.sentence,
             "trainable": layer.trainable,
@@ -117,10 +164,6 @@ def _all_numbers(scores: "Scores") -> list[dict[str, Any]]:
         }
         for name, layer in scores.items()
     ]
-
-
-def _size(layer: "LayerScores") -> str:
-    return "x".join(map(str, layer.shape))
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:

@@ -20,7 +20,7 @@ def snapshot_of(
     layout: str | Mapping[str, str] | None = None,
     window: Mapping[str, Window] | None = None,
 ) -> Snapshot:
-    """Returns the kernels of a source.
+    """Returns the kernels of a source; those of a model as they are now, whatever comes later.
 
     Args:
         source: a Keras model, the path of one saved as `.keras` or `.h5`, a `Snapshot`, a
@@ -49,6 +49,20 @@ def snapshot_of(
         >>> [(kernel.name, kernel.array.shape) for kernel in snapshot.kernels]
         [('conv.weight', (5, 5, 3, 16))]
     """
+    snapshot = shared_snapshot_of(source, layers, layout=layout, window=window)
+    # on some backends, training would change what is shared
+    is_model = is_keras_layer(source) or is_torch_module(source)
+    return snapshot.copied() if is_model else snapshot
+
+
+def shared_snapshot_of(
+    source: Any,
+    layers: Any = None,
+    *,
+    layout: str | Mapping[str, str] | None = None,
+    window: Mapping[str, Window] | None = None,
+) -> Snapshot:
+    """Returns what `snapshot_of` does, without a copy of a model's weights: to be used at once."""
     if isinstance(source, Mapping):
         snapshot = snapshot_of_arrays(source, layout)
         return _with_windows(snapshot, window, has_channels_first(source, layout))
