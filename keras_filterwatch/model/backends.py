@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_filterwatch.kernels import Array
+from keras_filterwatch.model.sharded_arrays import in_this_process, whole_array
 from keras_filterwatch.model.weights import all_weights
 
 _BATCH_SIZE = 32  # inputs of one forward pass
@@ -20,6 +21,7 @@ _OUTPUTS_AT_ONCE = 2**20  # outputs that are summed at once where each sum makes
 def to_numpy(value: Any) -> Array:
     """Returns a variable or tensor as an array; it shares the backend's memory where that can be.
 
+    What is spread over several devices is put together in this process, as `whole_array` does it.
     It emits no warning: `keras.ops.convert_to_numpy` does, of variables, under NumPy 2.
 
     Example:
@@ -39,7 +41,7 @@ def to_numpy(value: Any) -> Array:
             return np.asarray(tensor.float()).astype(dtype)
     if backend == "tensorflow" and not hasattr(value, "__array__"):
         return np.asarray(ops.convert_to_numpy(value))  # of sparse and ragged tensors
-    return np.asarray(value)
+    return whole_array(value) if backend == "jax" else np.asarray(value)
 
 
 def has_weights(model: keras.Model) -> bool:
@@ -230,7 +232,12 @@ def _compiled_by_jax(model: keras.Model, function: Callable[..., Any]) -> Callab
             return function(*tensors)
 
     compiled_run = jax.jit(run)
-    return lambda *tensors: compiled_run([variable.value for variable in model.variables], *tensors)
+    return lambda *tensors: compiled_run(_values(model.variables), *tensors)
+
+
+def _values(variables: Iterable[keras.Variable]) -> list[Any]:
+    """Returns the values of variables where this process can compute with them alone."""
+    return [in_this_process(variable.value) for variable in variables]
 
 
 def _compiled_with_gradients_by_jax(
@@ -254,10 +261,8 @@ def _compiled_with_gradients_by_jax(
     compiled_run = jax.jit(run)
 
     def run_now(*tensors: Any) -> tuple[Any, list[Any]]:
-        fixed = [variable.value for variable in model.variables if id(variable) not in chosen]
-        result: tuple[Any, list[Any]] = compiled_run(
-            [variable.value for variable in variables], fixed, *tensors
-        )
+        fixed = _values(variable for variable in model.variables if id(variable) not in chosen)
+        result: tuple[Any, list[Any]] = compiled_run(_values(variables), fixed, *tensors)
         return result
 
     return run_now
