@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 from keras_filterwatch.keras_backend import explains_missing_backend
 
 if TYPE_CHECKING:
-    from keras_filterwatch import draw, metrics, rules
+    from keras_filterwatch import draw, metrics, rules, writers
     from keras_filterwatch.alarms import Alarm
+    from keras_filterwatch.comparison import compare
     from keras_filterwatch.diagnosis import Diagnosis, diagnose
     from keras_filterwatch.history import History
+    from keras_filterwatch.judging import judge
     from keras_filterwatch.kernels import Kernel, Snapshot
     from keras_filterwatch.model.maximize import maximize
     from keras_filterwatch.report import Report
     from keras_filterwatch.rules import default_rules
+    from keras_filterwatch.runs import Run, read
     from keras_filterwatch.scores import Scores
     from keras_filterwatch.scoring import score
     from keras_filterwatch.sources import snapshot_of
@@ -28,16 +31,21 @@ __all__ = [
     "History",
     "Kernel",
     "Report",
+    "Run",
     "Scores",
     "Snapshot",
+    "compare",
     "default_rules",
     "diagnose",
     "draw",
+    "judge",
     "maximize",
     "metrics",
+    "read",
     "rules",
     "score",
     "snapshot_of",
+    "writers",
 ]
 
 _MODULES = {
@@ -47,11 +55,15 @@ _MODULES = {
     "History": "history",
     "Kernel": "kernels",
     "Report": "report",
+    "Run": "runs",
     "Scores": "scores",
     "Snapshot": "kernels",
+    "compare": "comparison",
     "default_rules": "rules",
     "diagnose": "diagnosis",
+    "judge": "judging",
     "maximize": "model.maximize",
+    "read": "runs",
     "score": "scoring",
     "snapshot_of": "sources",
 }

@@ -7,7 +7,7 @@ import numpy as np
 from keras_filterwatch.kernels import Array, Kernel
 
 WHOLE = 2**17  # weights of a kernel up to which all its filters are kept
-_PART, _FEWEST, _MOST = 2**16, 32, 2**19  # weights and filters that are kept of a larger kernel
+_PART, _FEWEST, _MOST = 2**14, 12, 2**18  # weights and filters that are kept of a larger kernel
 _LEVELS = 127
 _NOT_FINITE = -128
 
@@ -16,8 +16,8 @@ _NOT_FINITE = -128
 class QuantisedKernel:
     """The first filters of a kernel, each weight as one of 255 levels, as the record keeps them.
 
-    All filters are kept of a kernel of up to 131,072 weights, at least the first 32 of a larger
-    one, so that it takes at most 64 KiB or what 32 filters need, and never more than 512 KiB.
+    All filters are kept of a kernel of up to 131,072 weights. Of a larger one it is those that fit
+    into 16 KiB, at least the first 12 as far as these fit into 256 KiB.
 
     Attributes:
         name, layer_type, kind, image_is_guess: as `Kernel` has them.
@@ -92,7 +92,7 @@ def kept_filters(shape: tuple[int, ...]) -> int:
 
     Example:
         >>> kept_filters((3, 3, 64, 64)), kept_filters((3, 3, 512, 512))
-        (64, 32)
+        (64, 12)
     """
     *window, filters = shape
     per_filter = max(1, int(np.prod(window)))

@@ -13,7 +13,7 @@ from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.metrics import METRICS, KernelFacts, Measurement, Measurements, noise
 from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.scores import LayerScores, Scores
-from keras_filterwatch.sources import snapshot_of
+from keras_filterwatch.sources import shared_snapshot_of
 
 UserMetric: TypeAlias = Callable[[Array], ArrayLike]
 
@@ -55,7 +55,8 @@ def score(
 
     Args:
         source: a Keras model, a PyTorch module, the path of a Keras model saved as `.keras` or
-            `.h5`, a `Snapshot`, a `FilterWatch`, or a dict of arrays, which may be nested.
+            `.h5`, a `Snapshot`, a `FilterWatch`, or a dict of arrays, which may be nested. A `Run`
+            has its scores already: those of its last step are returned.
         first: the snapshot that `rotation` is measured from.
         previous: the snapshot that `update` is measured from.
         metrics: more scores, name -> function of the kernel's array, `(*spatial, channels,
@@ -83,7 +84,17 @@ def score(
         >>> scores["conv"].verdict, float(scores["conv"]["peak"])
         ('structured', 4.0)
     """
-    snapshot = snapshot_of(source, layout=layout, window=window)
+    if hasattr(type(source), "recorded_scores"):
+        # a Run: of its large kernels it has only parts, which would get other scores
+        arguments = (first, previous, metrics, outputs, gradients, logs, layout, window)
+        if any(argument is not None for argument in arguments):
+            raise ValueError(
+                "score: a Run has the scores that were recorded, and no kernels to score anew. "
+                "Pass it alone, or score the model or its saved file."
+            )
+        recorded: Scores = source.recorded_scores
+        return recorded
+    snapshot = shared_snapshot_of(source, layout=layout, window=window)
     quick = quick_scores(snapshot, previous, outputs=outputs, logs=logs, gradients=gradients)
     start = quick_scores(first) if first else None
     scores, failures = full_scores(quick, snapshot, first, metrics or {}, start)

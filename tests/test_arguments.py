@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_filterwatch as fw
+from keras_filterwatch.training import arguments
 
 
 class Writes:
@@ -67,7 +68,7 @@ def test_argument_is_refused(tmp_path, arguments, error, message):
 
 @pytest.mark.parametrize("log_dir", [None, 3, b"logs"])
 def test_a_log_dir_that_is_no_path_is_refused(log_dir):
-    with pytest.raises(TypeError, match="log_dir: a path is needed; got"):
+    with pytest.raises(TypeError, match="log_dir: a path or a URL is needed; got"):
         fw.FilterWatch(log_dir)
 
 
@@ -94,10 +95,24 @@ def test_freq_may_be_any_whole_number(tmp_path):
     assert fw.FilterWatch(tmp_path, freq=np.int64(3))
 
 
-@pytest.mark.parametrize("where", ["gs://bucket/logs", "s3://bucket/logs"])
-def test_a_remote_log_dir_is_refused_with_the_remedy(where):
-    with pytest.raises(ValueError, match=r"is not on this machine: log to a local directory"):
-        fw.FilterWatch(where)
+def test_a_log_dir_in_memory_is_a_folder_like_others():
+    folder = arguments.log_folder("memory://logs")
+    assert (folder.location, folder.is_local, folder.exists()) == ("memory://logs", False, False)
+
+
+def test_a_remote_log_dir_that_no_package_can_open_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"log_dir 'nowhere://x' is not on.*or a local directory"):
+        arguments.log_folder("nowhere://x")
+
+
+def test_a_remote_log_dir_that_cannot_be_reached_is_refused_with_the_reason(monkeypatch):
+    def unreachable(self, path, **options):
+        raise RuntimeError("no token")
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.ls", unreachable)
+    message = "log_dir 'memory://logs' cannot be used: .*no token. Choose another log_dir"
+    with pytest.raises(ValueError, match=message):
+        arguments.log_folder("memory://logs")
 
 
 def test_nothing_is_made_before_training(tmp_path):

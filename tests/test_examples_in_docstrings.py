@@ -33,8 +33,9 @@ def functions_of_metrics():
                 yield f"{module.__name__}.{name}"
 
 
+MODULES = {"draw", "metrics", "rules", "writers"}
 PUBLIC = [
-    *(f"{fw.__name__}.{name}" for name in sorted({*fw.__all__} - {"draw", "metrics", "rules"})),
+    *(f"{fw.__name__}.{name}" for name in sorted({*fw.__all__} - MODULES)),
     *(f"{fw.draw.__name__}.{name}" for name in fw.draw.__all__),
     *functions_of_metrics(),
 ]

@@ -88,13 +88,13 @@ def test_a_picture_that_fails_is_named_once_and_the_steps_are_written(tmp_path, 
     with pytest.warns(UserWarning, match="the picture 'filters' could not be drawn.*layer 'first'"):
         fit(network(), watch, epochs=2)
     assert steps(watch) == [0, 1, 2]
-    assert len(list((tmp_path / "filterwatch").iterdir())) == 1
+    assert len(list((tmp_path / "filterwatch").glob("events*"))) == 1
 
 
 def test_without_a_directory_for_events_the_scores_are_kept(tmp_path):
     watch = fw.FilterWatch(tmp_path / "logs")
     (tmp_path / "logs").write_text("in the way")
-    with pytest.warns(UserWarning, match="TensorBoard could not write a step.*The step is missing"):
+    with pytest.warns(UserWarning, match="folder of the run could not be opened.*is not recorded"):
         history = fit(network(), watch, epochs=2).history
     assert steps(watch) == [0, 1, 2]
     assert len(history["filter_noise"]) == 2
@@ -346,7 +346,7 @@ def test_hostile_names_and_messages_reach_console_and_markdown_escaped(tmp_path,
     text = read(tmp_path / "filterwatch")["alarms"][-1][1].item().decode()
     assert "![x](" not in text
     assert "</td>" not in text
-    assert text.splitlines()[-1].replace("\\|", "").count("|") == 7
+    assert "\x1b" not in text
     assert watch.problems == []
 
 

@@ -8,8 +8,8 @@ from small_rules import alarm
 
 from keras_filterwatch.history import History
 from keras_filterwatch.model_facts import ModelFacts
+from keras_filterwatch.retention import with_step, without_oldest
 from keras_filterwatch.scores import LayerScores, Scores
-from keras_filterwatch.training.retention import with_step, without_oldest
 
 
 def scores_of(step, filters=8, logs=None):

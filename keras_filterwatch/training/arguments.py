@@ -4,7 +4,6 @@ import os
 import reprlib
 from collections.abc import Iterable, Mapping
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 from keras_filterwatch.alarms import Rule, rule_name
@@ -13,30 +12,31 @@ from keras_filterwatch.image_windows import Window, parse_windows
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.rules import RULES
 from keras_filterwatch.scoring import UserMetric
-from keras_filterwatch.text import suggestion
+from keras_filterwatch.storage import Folder, folder_of
+from keras_filterwatch.text import error_message, suggestion
 from keras_filterwatch.writers import Writer
+from keras_filterwatch.writers.curves import check_scalars
 
 
-def local_directory(log_dir: str | os.PathLike[str]) -> Path:
-    """Returns a directory that events can be written below; nothing is made yet."""
-    if not isinstance(log_dir, str | os.PathLike):
-        raise TypeError(f"log_dir: a path is needed; got {reprlib.repr(log_dir)}.")
-    if "://" in os.fspath(log_dir):
+def log_folder(log_dir: str | os.PathLike[str]) -> Folder:
+    """Returns the folder below which a run is recorded, on this machine or elsewhere.
+
+    Nothing is made yet; a place elsewhere is asked once whether it can be reached.
+    """
+    if not isinstance(log_dir, str | os.PathLike) or isinstance(os.fspath(log_dir), bytes):
+        raise TypeError(f"log_dir: a path or a URL is needed; got {reprlib.repr(log_dir)}.")
+    try:
+        folder = folder_of(log_dir)
+    except (ImportError, ValueError) as error:
+        raise type(error)(f"log_dir {error}") from None
+    try:
+        folder.child("filterwatch").check()
+    except OSError as error:
         raise ValueError(
-            f"log_dir {log_dir!r} is not on this machine: log to a local directory, and copy "
-            "<log_dir>/filterwatch from there."
-        )
-    log_dir = Path(log_dir).expanduser()
-    target = log_dir / "filterwatch"
-    existing = next(path for path in (target, *target.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise ValueError(
-            f"log_dir {str(log_dir)!r}: {existing} is a file, a directory is needed. Choose "
-            "another log_dir, or move the file."
-        )
-    if not os.access(existing, os.W_OK):
-        raise ValueError(f"log_dir {str(log_dir)!r}: no permission to write in {existing}.")
-    return log_dir
+            f"log_dir {folder.location!r} cannot be used: {error_message(error).rstrip('.')}. "
+            "Choose another log_dir, or mend this one."
+        ) from error
+    return folder
 
 
 def batches_between(freq: str | int) -> int:
@@ -145,3 +145,20 @@ def unknown_rules(names: Iterable[str], rules: Iterable[Rule]) -> list[str]:
     """Returns those of the names that no rule has."""
     known = {rule_name(rule) for rule in rules}
     return [name for name in names if name not in known]
+
+
+def scalars(
+    value: str | Iterable[str] | None, metrics: Iterable[str]
+) -> str | tuple[str, ...] | None:
+    """Returns the names of the scores whose curves are written; None and `"all"` as they are."""
+    names = value if value is None or isinstance(value, str) else _names("scalars", value)
+    check_scalars(names, metrics)
+    return names
+
+
+def _names(argument: str, values: Iterable[str]) -> tuple[str, ...]:
+    if not isinstance(values, Iterable):
+        raise TypeError(
+            f'{argument}: None, "all" or names of scores are needed; got {reprlib.repr(values)}.'
+        )
+    return tuple(values)

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,18 +18,22 @@ from keras_filterwatch.model import backends
 from keras_filterwatch.model.probe import take_probe
 from keras_filterwatch.model.selection import parse_layers
 from keras_filterwatch.rules import default_rules
+from keras_filterwatch.runs import summary
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import UserMetric
 from keras_filterwatch.sources.frameworks import check_is_keras_3
 from keras_filterwatch.text import printable
 from keras_filterwatch.training import arguments
-from keras_filterwatch.training.callback_order import misplaced_callbacks
+from keras_filterwatch.training.callback_order import has_backup, misplaced_callbacks
 from keras_filterwatch.training.clock import Clock
+from keras_filterwatch.training.current_run import CurrentRun, check_not_in_use
+from keras_filterwatch.training.ended_fits import release_after_error
 from keras_filterwatch.training.notices import Notices, Problem
 from keras_filterwatch.training.observer import Observer
-from keras_filterwatch.training.recorder import Record, Recorder
+from keras_filterwatch.training.processes import check_stop_on, current_processes
+from keras_filterwatch.training.recorder import Recorder, Results
+from keras_filterwatch.training.stopping import Stopping
 from keras_filterwatch.writers import Writer
-from keras_filterwatch.writers.tensorboard import TensorBoard
 
 _BATCH_HOOKS = ("on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_predict_batch_end")
 
@@ -45,7 +50,10 @@ class FilterWatch(keras.callbacks.Callback):
     `problems`.
 
     Args:
-        log_dir: a local directory; events go to `<log_dir>/filterwatch`.
+        log_dir: a directory, or an address such as `"s3://bucket/logs"`, which needs fsspec. Events
+            and the record go to `<log_dir>/filterwatch`, or beside it if another run is there. A
+            training whose weights are those with which an earlier one ended, or was killed,
+            continues its run.
         layers: the kernels to watch: None for all, a layer's name, a glob pattern, a layer, a
             function `layer -> bool`, or several of these.
         freq: when to take a step: `"epoch"` for the end of each epoch, or an int for every so many
@@ -62,16 +70,20 @@ class FilterWatch(keras.callbacks.Callback):
         rules: functions `history -> alarms`; None for `default_rules()`.
         metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
             that returns a number, or one per filter.
-        stop_on: names of the rules whose errors and warnings end training; notes do not.
+        stop_on: names of the rules whose errors and warnings end training, in all processes that
+            train together; notes do not.
         writers: objects that get each step's `Report` too: `writer.write(report)`, and
             `writer.close()` at the end of a fit.
         window: for Dense layers that read flattened images, the image: a kernel's or layer's name,
             or a glob pattern, -> `(height, width, channels)`, such as `{"dense": (28, 28, 1)}`.
             Not needed behind a Flatten layer.
+        scalars: the scores of which TensorBoard gets curves: None for those that people read most
+            (noise, dead filters or units, update, rotation, norm, gradient and your own metrics),
+            `"all"`, or names. The record has all of them.
 
     Attributes:
         history: the `Scores` of each step, oldest first; of more than 256 some older ones are
-            dropped (TensorBoard has them all).
+            dropped (`fw.read(log_dir)` has them all).
         alarms: the errors and warnings so far, oldest first. `ended` is the step at which an alarm
             was over; None while it holds.
         notes: the alarms about what is odd but harmless so far, oldest first, ended ones included.
@@ -124,10 +136,14 @@ class FilterWatch(keras.callbacks.Callback):
         stop_on: str | Iterable[str] = (),
         writers: Iterable[Writer] = (),
         window: Mapping[str, Any] | None = None,
+        scalars: str | Iterable[str] | None = None,
     ) -> None:
         super().__init__()
-        self.log_dir = arguments.local_directory(log_dir)
-        self._directory = self.log_dir.absolute() / "filterwatch"  # if the process changes its own
+        self._log_folder = folder = arguments.log_folder(log_dir)
+        self.log_dir = Path(folder.location) if folder.is_local else folder.location
+        self._processes = current_processes()
+        if self._processes.is_first:
+            check_not_in_use(folder)
         self.layers = None if layers is None else parse_layers(layers)
         self.probe = None if probe is None else take_probe(probe)
         self._batches_between = arguments.batches_between(freq)
@@ -135,40 +151,50 @@ class FilterWatch(keras.callbacks.Callback):
         self.metrics = arguments.user_metrics(metrics or {})
         self.rules = default_rules() if rules is None else arguments.functions("rules", rules)
         self.stop_on = arguments.rules_to_stop_on(stop_on, self.rules)
+        check_stop_on(self.stop_on, self._processes)
         self.writers = arguments.user_writers(writers)
         self.window = None if window is None else arguments.windows(window)
+        self.scalars = arguments.scalars(scalars, self.metrics)
         self._start()
 
     def _start(self) -> None:
         """Makes what belongs to one training, with nothing in it yet."""
-        self._notices = Notices()
+        self._processes = current_processes()
+        is_first = self._processes.is_first  # only the first process prints, draws and writes
+        self._notices = Notices(prints=is_first)
         self._clock = Clock(self._batches_between)
-        writers = [TensorBoard(self._directory, self._notices.warn_once), *self.writers]
+        writers = self.writers if is_first else []
         self._recorder = Recorder(self.metrics, self.rules, writers, self._notices)
         self._observer = Observer(
-            *(self.layers, self.probe, self.images),
+            *(self.layers, self.probe, self.images if is_first else ()),
             *(self._clock, self._notices, self._recorder),
             window=self.window,
         )
+        self._run = CurrentRun(
+            *(self._log_folder, self.scalars, self._clock, self._notices),
+            *(self._recorder, self._observer),
+            writes=is_first,
+        )
+        self._stopping = Stopping(self._processes, self._batches_between, self._notices)
         self._fit_begins = self._waits_for_weights = False
-        self._copied: tuple[Record, list[Problem]] | None = None
+        self._anew_because = ""
+        self._copied: tuple[Results, list[Problem]] | None = None
 
     def _start_anew(self, reason: str) -> None:
-        """Forgets the training before, and tells the user why if one was watched."""
+        """Forgets the training before; the user is told why when it is known what comes instead."""
         was_watching = self._observer.last is not None
         self._recorder.close()
+        self._run.end_fit()
         self._start()
         if was_watching:
-            self._notices.say(
-                f"{reason} than FilterWatch watched before: history and alarms start again at "
-                "step 0."
-            )
+            self._anew_because = f"{reason} than FilterWatch watched before"
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the arguments and the results so far, without what belongs to a training."""
-        of_training = ("_model", "_notices", "_clock", "_recorder", "_observer")
-        state = {name: value for name, value in vars(self).items() if name not in of_training}
-        return state | {"_copied": (self._record, self.problems)}
+        of_training = ("_model", "_notices", "_clock", "_recorder", "_observer", "_run")
+        left_out = {*of_training, "_processes", "_stopping"}
+        state = {name: value for name, value in vars(self).items() if name not in left_out}
+        return state | {"_copied": (self._results, self.problems)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         copied = state["_copied"]
@@ -178,31 +204,31 @@ class FilterWatch(keras.callbacks.Callback):
         self._copied = copied
 
     @property
-    def _record(self) -> Record:
-        """The last record; that of the original until a copy has watched a training itself."""
+    def _results(self) -> Results:
+        """The last results; those of the original until a copy has watched a training itself."""
         if self._copied and self._observer.last is None:
             return self._copied[0]
-        return self._recorder.record
+        return self._recorder.results
 
     @property
     def history(self) -> History:
         """The `Scores` of each step, oldest first."""
-        return self._record.history
+        return self._results.history
 
     @property
     def alarms(self) -> list[Alarm]:
         """The errors and warnings so far, also those that ended, oldest first."""
-        return list(self._record.judgement.alarms)
+        return list(self._results.judgement.alarms)
 
     @property
     def notes(self) -> list[Alarm]:
         """The notes so far, also those that ended, oldest first."""
-        return list(self._record.judgement.notes)
+        return list(self._results.judgement.notes)
 
     @property
     def diagnosis(self) -> Diagnosis:
         """What is probably wrong, by the alarms that hold now."""
-        return self._recorder.diagnosis(self._record)
+        return self._recorder.diagnosis(self._results)
 
     @property
     def problems(self) -> list[Problem]:
@@ -251,16 +277,10 @@ class FilterWatch(keras.callbacks.Callback):
 
     def summary(self) -> None:
         """Prints what the last scores mean, the scores, alarms, notes that hold and diagnosis."""
-        record = self._record
-        lines = [str(record.history[-1]) if record.history else "Nothing was watched yet."]
-        lines += [f"alarm at {_step_and_message(alarm)}" for alarm in record.judgement.alarms]
-        lines += [
-            f"note at {_step_and_message(note)}"
-            for note in record.judgement.notes
-            if note.ended is None
-        ]
-        if record.history:
-            lines.append(f"diagnosis: {printable(self._recorder.diagnosis(record))}")
+        results = self._results
+        diagnosis = self._recorder.diagnosis(results)
+        judgement = results.judgement
+        lines = summary(results.history, judgement.alarms, judgement.notes, diagnosis)
         lines += [f"problem: {problem}" for problem in self.problems]
         lines.append(
             f"all steps: tensorboard --logdir {self.log_dir} --samples_per_plugin images=1000"
@@ -289,6 +309,8 @@ class FilterWatch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Finds the kernels, unless the model has none before its first batch."""
+        if self._observer.last is None and current_processes() != self._processes:
+            self._start()  # the processes have found each other since the callback was made
         self._fit_begins = True
         with self._notices.guard("the order of callbacks could not be read", "No hint is given"):
             for what in misplaced_callbacks(self):
@@ -309,30 +331,52 @@ class FilterWatch(keras.callbacks.Callback):
         """Takes the first step, which shows the model before training."""
         with self._guard_step():
             batches, fit_begins = self._batches_per_epoch, self._fit_begins
-            is_first = self._observer.last is None
             if fit_begins:
                 self._fit_begins = False
+                if self.stop_on:
+                    self._stopping.begin_fit()
+                if not self._waits_for_weights:
+                    self._begin_run(epoch)
+                is_first = self._observer.last is None
                 self._clock.fit_begins(epoch, batches, is_first, (self.params or {}).get("epochs"))
             self._clock.epoch_begins(batches)
-            if fit_begins and is_first and not self._waits_for_weights:
+            if fit_begins and not self._waits_for_weights and self._observer.last is None:
                 self._take_step()
+                if self._processes.count == 1:  # several agree after their first batch only
+                    self._end_training_if_asked()
+
+    def _begin_run(self, epoch: int, may_continue: bool = True) -> None:
+        """Finds out where the training is recorded, and whether it continues an earlier one."""
+        with self._notices.guard(
+            "the folder of the run could not be opened", "This training is not recorded"
+        ):
+            release_after_error(self, self._run.end_fit)
+            self._run.begin_fit(self.model, epoch, may_continue)
+        reason, self._anew_because = self._anew_because, ""
+        if reason and self._observer.last is None:
+            self._notices.say(f"{reason}: history and alarms start again at step 0.")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes a step every `freq` batches, and the first step of a model that is built late."""
         super().on_train_batch_end(batch, logs)
         if not (self._batches_between or self._waits_for_weights):
             return
+        is_due = False
         with self._guard_step():
             if self._waits_for_weights:
                 self._waits_for_weights = False
                 self._observer.watch(self.model, has_trained=True)
+                self._begin_run(self._clock.epochs, may_continue=False)
                 if self._take_step():
                     self._notices.warn_once(
                         "the model had no weights before its first batch",
                         "The first step shows the model after that batch",
                     )
-            if self._clock.batch_ends(batch):
+            is_due = self._clock.batch_ends(batch)
+            if is_due:
                 self._take_step()
+        if is_due:  # also if the step failed: other processes wait for this one's answer
+            self._end_training_if_asked()
 
     @property
     def _batches_per_epoch(self) -> int | None:
@@ -346,6 +390,9 @@ class FilterWatch(keras.callbacks.Callback):
             self._clock.epoch_ends(epoch)
         with self._guard_step():
             scores = self._take_step(logs)
+            if has_backup(self):
+                self._recorder.wait()  # a backup that is newer than the record cannot continue it
+        self._end_training_if_asked()
         with self._notices.guard("the logs could not be completed", "`filter_noise` is missing"):
             if logs is not None and self._observer.last:
                 logs["dead_filters"] = scores.dead_filters if scores else math.nan
@@ -360,6 +407,7 @@ class FilterWatch(keras.callbacks.Callback):
             if self.alarms:
                 self._notices.say(f"FilterWatch diagnosis: {printable(self.diagnosis)}")
             self._recorder.close()
+            self._run.end_fit()
 
     def _guard_step(self) -> AbstractContextManager[None]:
         """Returns a context that records a failure as the problem that a step is missing."""
@@ -367,20 +415,20 @@ class FilterWatch(keras.callbacks.Callback):
         return self._notices.guard(what, "The step is missing", step=self._clock.step)
 
     def _take_step(self, logs: Mapping[str, Any] | None = None) -> Scores | None:
-        """Takes a step, and ends training if an alarm that holds at it is in `stop_on`.
+        """Takes a step; returns the quick scores, or None if nothing is watched."""
+        return self._observer.take_step(self.model, logs)
 
-        Returns the quick scores; None if nothing is watched.
-        """
-        scores = self._observer.take_step(self.model, logs)
-        if scores and self.stop_on and not self.model.stop_training:
-            # reading the record makes training wait for the rules
-            for name in sorted(self._recorder.record.judgement.active & set(self.stop_on)):
-                self.model.stop_training = True
+    def _end_training_if_asked(self) -> None:
+        """Ends training if an alarm that holds is in `stop_on`, in this process or another."""
+        if not self.stop_on:
+            return
+        names: list[str] = []
+        with self._notices.guard("`stop_on` could not be read", "It ends nothing at this step"):
+            # reading the results makes training wait for the rules
+            names = sorted(self._recorder.results.judgement.active & set(self.stop_on))
+        if self._stopping.decide(bool(names)):
+            self.model.stop_training = True
+            for name in names:
                 self._notices.say(f"FilterWatch ends training: {name!r} is in stop_on.")
-        return scores
-
-
-def _step_and_message(alarm: Alarm) -> str:
-    """Returns when an alarm began and ended, and its message, safe to print."""
-    end = "" if alarm.ended is None else f" (ended at step {alarm.ended})"
-    return f"step {alarm.step}{end}: {printable(alarm.message)}"
+            if not names:
+                self._notices.say("FilterWatch ends training: another process asks for it.")

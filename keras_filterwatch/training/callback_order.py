@@ -1,4 +1,4 @@
-"""Finds callbacks that use scores of FilterWatch but stand before it, and so do not get them."""
+"""What the other callbacks of a fit mean for FilterWatch: who stands too early, who saves."""
 
 import inspect
 from typing import Any
@@ -19,24 +19,36 @@ def misplaced_callbacks(callback: keras.callbacks.Callback) -> list[str]:
     Args:
         callback: the FilterWatch, in one of the methods that Keras calls.
     """
+    callbacks = _callbacks(callback)
+    before = callbacks[: callbacks.index(callback)] if callbacks else []
     return [
         f"{type(other).__name__} uses {name!r} but stands before FilterWatch in the list of "
         "callbacks"
-        for other in _callbacks_before(callback)
+        for other in before
         for name in LOGGED
         if _uses(other, name)
     ]
 
 
-def _callbacks_before(callback: keras.callbacks.Callback) -> list[Any]:
-    """Returns the callbacks that Keras calls before this one."""
+def has_backup(callback: keras.callbacks.Callback) -> bool:
+    """Returns True if a BackupAndRestore saves the weights from which a training goes on.
+
+    Args:
+        callback: the FilterWatch, in one of the methods that Keras calls.
+    """
+    kind = keras.callbacks.BackupAndRestore
+    return any(isinstance(other, kind) for other in _callbacks(callback))
+
+
+def _callbacks(callback: keras.callbacks.Callback) -> list[Any]:
+    """Returns the callbacks that Keras calls, this one among them; none if they are not known."""
     frame = inspect.currentframe()
     for _ in range(_FRAMES):
         if frame is None:
             break
         caller = frame.f_locals.get("self")
         if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
-            return list(caller.callbacks[: caller.callbacks.index(callback)])
+            return list(caller.callbacks)
         frame = frame.f_back
     return []
 

@@ -77,6 +77,10 @@ class Clock:
         """Counts Keras's `epoch`."""
         self.epochs = self._epochs_before_fit + epoch + 1
 
+    def resume(self, step: int, epochs: int, batches: int) -> None:
+        """Sets the counts to those of the last step of a run that is continued."""
+        self.epochs, self.batches, self._last_snapshot = epochs, batches, step
+
     def snapshot_taken(self) -> None:
         """Remembers when the last snapshot was taken."""
         self._last_snapshot = self.step

@@ -41,6 +41,9 @@ continues.
 class Notices:
     """Prints messages and records problems. None of its methods raises an `Exception`.
 
+    Args:
+        prints: False to print nothing, in a process that trains along with the one that prints.
+
     Example:
         >>> notices = Notices()
         >>> notices.say("FilterWatch watches 1 kernel.")
@@ -49,7 +52,8 @@ class Notices:
         []
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prints: bool = True) -> None:
+        self._prints = prints
         self._problems: dict[str, Problem] = {}
 
     @property
@@ -111,6 +115,8 @@ class Notices:
 
     def say(self, message: str) -> None:
         """Prints a message; characters that the console cannot show become escape sequences."""
+        if not self._prints:
+            return
         try:
             try:
                 print(message)

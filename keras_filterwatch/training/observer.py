@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_filterwatch.draw.catalogue import PictureCatalogue, Pictures
+from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Array, Snapshot
 from keras_filterwatch.model import backends, find
 from keras_filterwatch.model.facts import metric_directions, model_facts
@@ -99,6 +100,35 @@ class Observer:
         self._has_trained = has_trained
         return watched.variables == self._watched.variables
 
+    def kernels_now(self, model: keras.Model) -> Snapshot | None:
+        """Returns the kernels as they are, in memory of their own; None if nothing is watched."""
+        if self._watched is None or not self._watched.kernels:
+            return None
+        with self._buffers_lock:
+            return self._watched.read(self._clock.step).copied(self._buffers)
+
+    def resume(
+        self, model: keras.Model, snapshot: Snapshot, first: Snapshot | None, history: History
+    ) -> None:
+        """Continues a run.
+
+        Args:
+            model: the model that trains.
+            snapshot: the kernels, which are those of the run's last step.
+            first: the kernels at the run's start; None if they are not known.
+            history: the scores of the run.
+        """
+        self.last = last = history[-1]
+        self.has_noise_score = not math.isnan(last.filter_noise)
+        self._first_epoch = history[0].epoch
+        with self._buffers_lock:
+            self._previous = replace(snapshot, step=last.step)
+        self._first = first or self._previous.condensed()
+        self._optimizer = getattr(model, "optimizer", None)
+        # an optimizer that was restored too goes on counting
+        updates, before = backends.updates(model) or 0, last.updates or 0
+        self._updates_before = 0 if updates >= before else before
+
     def _announce(self, model: keras.Model) -> None:
         """Tells the user what is watched and drawn, what is not, and which choices do not fit."""
         assert self._watched is not None
@@ -175,10 +205,18 @@ class Observer:
         with self._buffers_lock:
             self._previous = snapshot.copied(self._buffers)
         first = self._first or self._previous
-        self._first = self._first or self._previous.condensed()
         self.last = quick
-        self._recorder.add(quick, self._previous, first, pictures)
+        if self._first is None:
+            self._first = self._previous.condensed()
+            # before the step, since a training that continues from it needs them
+            self.record_first()
+        self._recorder.add(quick, self._previous, first, pictures, self._clock.batches)
         return quick
+
+    def record_first(self) -> None:
+        """Starts writing the kernels at the start to the folder of the run."""
+        if self._first:
+            self._recorder.keep_first(self._first)
 
     def _pictures_of_outputs(
         self, watched: WatchedLayers, snapshot: Snapshot, model: keras.Model

@@ -1,33 +1,36 @@
-"""Recorder: scores, judges, draws and writes each step, in a thread beside training."""
+"""Recorder: scores, judges, draws, writes and records each step, in a thread beside training."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from keras_filterwatch.alarms import Alarm, Judgement, Rule, follow
+from keras_filterwatch.alarms import Judgement, Rule, follow
 from keras_filterwatch.diagnosis import CANNOT_TELL, Diagnosis, diagnose
 from keras_filterwatch.draw.catalogue import Drawing, PictureCatalogue, Pictures
 from keras_filterwatch.draw.film_strip import FilmStrip
 from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model_facts import ModelFacts
+from keras_filterwatch.quantised import QuantisedKernel
+from keras_filterwatch.record import RecordedRun, RecordWriter, StepToRecord
+from keras_filterwatch.record.documents import as_recorded
+from keras_filterwatch.record.first_kernels import write_first_kernels
 from keras_filterwatch.report import Report
+from keras_filterwatch.retention import with_step, without_oldest
+from keras_filterwatch.runs import Run
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import ScoringFailure, UserMetric, full_scores
-from keras_filterwatch.text import listed, printable
+from keras_filterwatch.text import listed
+from keras_filterwatch.training.alarm_messages import alarm_messages
 from keras_filterwatch.training.notices import Notices
-from keras_filterwatch.training.retention import with_step, without_oldest
+from keras_filterwatch.training.run_folder import checksums
 from keras_filterwatch.training.worker import Worker
 from keras_filterwatch.writers import Writer
 
-_MOST_PRINTED = 3  # times that an alarm which comes and goes is printed
-_MOST_LAYERS = 3  # alarms of one rule that are printed at a step
-
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class Results:
     """What is known of a training after its last finished step.
 
     Attributes:
@@ -40,12 +43,12 @@ class Record:
 
 
 class Recorder:
-    """Scores, judges, draws and writes one step after the other.
+    """Scores, judges, draws, writes and records one step after the other.
 
     Args:
         metrics: the user's own metrics, by name.
         rules: functions `history -> alarms`.
-        writers: objects that get the report of each step.
+        writers: the user's own objects that get the report of each step.
         notices: prints messages and records problems.
 
     Attributes:
@@ -64,24 +67,28 @@ class Recorder:
         self.facts = ModelFacts()
         self._metrics = metrics
         self._rules = rules
-        self._writers = writers
+        self._users_writers = list(writers)
+        self._writers = self._users_writers
+        self._record: RecordWriter | None = None
+        self._batches = 0  # at the last step
+        self._checksums: Mapping[str, int] = {}  # of the weights at the last step
         self._notices = notices
         self._worker = Worker(on_error=self._step_failed)
-        self._record = Record()
+        self._results = Results()
 
     @property
-    def record(self) -> Record:
+    def results(self) -> Results:
         """What is known now.
 
         In the training's own thread this waits until the last step is finished. Other threads get
         the last finished step at once, since a metric or rule may be waiting for them.
         """
         self._worker.finish()
-        return self._record
+        return self._results
 
     @property
     def film_strips(self) -> dict[str, FilmStrip]:
-        """Copies of the histories of the layers that are drawn; waits as `record` does."""
+        """Copies of the histories of the layers that are drawn; waits as `results` does."""
         self._worker.finish()
         return {name: copy(strip) for name, strip in list(self.catalogue.film_strips.items())}
 
@@ -89,7 +96,35 @@ class Recorder:
         """Waits until every step is finished, in whichever thread."""
         self._worker.wait()
 
-    def add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
+    def write_to(self, tensorboard: Writer, record: RecordWriter) -> None:
+        """Sets what writes further steps, beside the user's own writers."""
+        self.wait()
+        self._writers = [tensorboard, *self._users_writers]
+        self._record = record
+
+    def resume(self, earlier: RecordedRun) -> None:
+        """Continues a run: takes its history, alarms, facts and the histories of its filters."""
+        self.wait()
+        run = Run(earlier)
+        history = History()
+        for scores in run.history:
+            history = with_step(history, scores)
+        self.facts = run.model
+        raised = without_oldest(earlier.raised)
+        self._results = Results(History(history, self.facts), Judgement(tuple(raised)))
+        with self._notices.guard(
+            "the history of the filters could not be read", "Film strips start anew"
+        ):
+            self.catalogue.restore(run.film_strips)
+
+    def add(
+        self,
+        quick: Scores,
+        snapshot: Snapshot,
+        first: Snapshot,
+        pictures: Pictures,
+        batches: int,
+    ) -> None:
         """Starts processing one step. Do not modify `snapshot` or `first` until `wait` returns.
 
         Args:
@@ -97,8 +132,13 @@ class Recorder:
             snapshot: the kernels at this step.
             first: the kernels at the start.
             pictures: those that needed the model and are drawn already.
+            batches: batches completed so far.
         """
-        self._worker.submit(partial(self._add, quick, snapshot, first, pictures))
+        self._worker.submit(partial(self._add, quick, snapshot, first, pictures, batches))
+
+    def keep_first(self, first: Snapshot) -> None:
+        """Starts writing the kernels at the start to the folder of the run."""
+        self._worker.submit(partial(self._keep_first, first))
 
     def amend(self, quick: Scores) -> None:
         """Starts processing the last step again, with the epoch and logs that Keras gave later."""
@@ -111,9 +151,11 @@ class Recorder:
         self._worker.close()
 
     def _close_writers(self) -> None:
-        for writer in self._writers:
+        # the record last: its end says that everything else is complete
+        writers: list[Writer | RecordWriter] = list(self._writers)
+        for writer in [*writers, self._record] if self._record else writers:
             with self._notices.guard(
-                f"{_name(writer)} could not be closed", "Its last steps may be missing"
+                f"{type(writer).__name__} could not be closed", "Its last steps may be missing"
             ):
                 writer.close()
 
@@ -130,11 +172,19 @@ class Recorder:
                 pictures[name, layer] = draw()
         return pictures
 
-    def _add(self, quick: Scores, snapshot: Snapshot, first: Snapshot, pictures: Pictures) -> None:
-        start = self._record.history[0] if self._record.history else None
+    def _add(
+        self,
+        quick: Scores,
+        snapshot: Snapshot,
+        first: Snapshot,
+        pictures: Pictures,
+        batches: int,
+    ) -> None:
+        start = self._results.history[0] if self._results.history else None
         scores, failures = full_scores(quick, snapshot, first, self._metrics, start)
+        scores = as_recorded(scores)
         self._report_failures(failures, scores.step)
-        self._judge(with_step(self._record.history, scores))
+        self._judge(with_step(self._results.history, scores))
         with self._notices.guard(
             "the history of the filters could not be kept",
             "Film strips lack the step",
@@ -143,13 +193,18 @@ class Recorder:
             self.catalogue.add_step(snapshot, scores)
         drawings = self.catalogue.of_kernels(snapshot, scores)
         self._write({**pictures, **self.pictures(drawings, scores.step)})
+        if self._record:
+            self._batches, self._checksums = batches, checksums(snapshot)
+            self._record_step(self._record, self.catalogue.quantised)
 
     def _amend(self, quick: Scores) -> None:
-        history = self._record.history
+        history = self._results.history
         if history and history[-1].step == quick.step:
             last = replace(history[-1], epoch=quick.epoch, logs=quick.logs)
             self._judge([*history[:-1], last])
             self._write({})
+            if self._record:
+                self._record_step(self._record, {})
 
     def _report_failures(self, failures: Iterable[ScoringFailure], step: int) -> None:
         """Records one problem for each metric that failed, with the kernels on which it did."""
@@ -167,7 +222,7 @@ class Recorder:
 
     def _judge(self, steps: Sequence[Scores]) -> None:
         history = History(steps, self.facts)
-        earlier = without_oldest(self._record.judgement.raised)
+        earlier = without_oldest(self._results.judgement.raised)
         judgement = follow(self._rules, history, earlier)
         for failure in judgement.failures:
             self._notices.warn_once(
@@ -176,74 +231,53 @@ class Recorder:
                 failure.reason,
                 history[-1].step,
             )
-        for message in _messages(judgement, first_step=history[0].step):
+        for message in alarm_messages(judgement, first_step=history[0].step):
             self._notices.say(f"\n{message}")
-        self._record = Record(history, judgement)
+        self._results = Results(history, judgement)
 
     def _write(self, pictures: Pictures) -> None:
-        record = self._record
-        alarms, notes = record.judgement.alarms, record.judgement.notes
-        report = Report(record.history[-1], pictures, alarms, self.diagnosis(record), notes)
+        results = self._results
+        alarms, notes = results.judgement.alarms, results.judgement.notes
+        report = Report(results.history[-1], pictures, alarms, self.diagnosis(results), notes)
         for writer in self._writers:
             with self._notices.guard(
-                f"{_name(writer)} could not write a step",
+                f"{type(writer).__name__} could not write a step",
                 "The step is missing there",
                 step=report.scores.step,
             ):
                 writer.write(report)
 
-    def diagnosis(self, record: Record) -> Diagnosis:
+    def _record_step(self, record: RecordWriter, kernels: Mapping[str, QuantisedKernel]) -> None:
+        """Appends the last step to the record, after it was written everywhere else.
+
+        A training that was killed continues from the last recorded step, so that must be complete.
+        """
+        results = self._results
+        step = StepToRecord(
+            *(results.history[-1], results.judgement, self.diagnosis(results), self.facts, kernels),
+            batches=self._batches,
+            checksums=self._checksums,
+        )
+        with self._notices.guard(
+            "a step could not be recorded",
+            "The step is missing in the record, which `fw.read` and a later training read",
+            step=step.scores.step,
+        ):
+            record.write(step)
+
+    def _keep_first(self, first: Snapshot) -> None:
+        if self._record:
+            with self._notices.guard(
+                "the kernels at the start could not be recorded",
+                "A training that continues this run cannot measure `rotation` from its start",
+            ):
+                write_first_kernels(self._record.folder, first)
+
+    def diagnosis(self, results: Results) -> Diagnosis:
         """Returns the most probable cause of the alarms that hold. Never raises."""
         with self._notices.guard("the alarms could not be diagnosed", "There is no diagnosis"):
-            return diagnose(record.history, record.judgement.holding)
+            return diagnose(results.history, results.judgement.holding)
         return Diagnosis(CANNOT_TELL, (), "See the alarms.")
 
     def _step_failed(self, error: BaseException) -> None:
         self._notices.failed(error, "a step could not be processed", "The step is missing")
-
-
-def _name(writer: Writer) -> str:
-    return type(writer).__name__
-
-
-def _messages(judgement: Judgement, first_step: int) -> Iterator[str]:
-    """Yields the messages to print about a step: which alarms began, and which ended.
-
-    Notes are printed only at the first step, where they are about the set-up. An alarm that comes
-    and goes is printed three times, and of those that one rule begins at a step the first three.
-    """
-    now = {(alarm.rule, alarm.layer): alarm for alarm in judgement.new}
-    for alarm in judgement.ended:
-        again = now.get((alarm.rule, alarm.layer))
-        is_over = alarm.level != "note" and (again is None or again.level == "note")
-        if is_over and _count(alarm, judgement) < _MOST_PRINTED:
-            rule, layer = printable(alarm.rule), printable(alarm.layer or "the whole network")
-            end = f"is only a note now: {printable(again.message)}" if again else "is over."
-            yield f"FilterWatch: alarm ({rule}) about {layer}, raised at step {alarm.step}, {end}"
-    by_rule: Counter[str] = Counter()
-    for alarm in judgement.new:
-        rule, message = printable(alarm.rule), printable(alarm.message)
-        by_rule[rule] += alarm.level != "note"
-        if by_rule[rule] > _MOST_LAYERS and alarm.level != "note":
-            continue
-        if alarm.level == "note":
-            if alarm.step == first_step:
-                yield f"FilterWatch note ({rule}): {message}"
-        elif _count(alarm, judgement) < _MOST_PRINTED:
-            yield f"FilterWatch alarm ({rule}): {message}"
-        elif _count(alarm, judgement) == _MOST_PRINTED:
-            yield (
-                f"FilterWatch alarm ({rule}): {message} It comes and goes: from now on it is not "
-                "printed any more, and watch.alarms has it."
-            )
-    for rule, count in by_rule.items():
-        if count > _MOST_LAYERS:
-            yield (
-                f"FilterWatch alarm ({rule}): the same about {count - _MOST_LAYERS} more layers; "
-                "watch.alarms has them."
-            )
-
-
-def _count(alarm: Alarm, judgement: Judgement) -> int:
-    """Returns how many alarms with the same rule and layer were raised so far."""
-    return sum((each.rule, each.layer) == (alarm.rule, alarm.layer) for each in judgement.alarms)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_filterwatch.kernels import Array
 
-_LEVEL = 3  # of the compression: half the time of level 6, for a third more bytes
+_LEVEL = 6  # of the compression: a quarter fewer bytes than level 3, for a third more time
 _COLOUR_TYPES = {"RGB": 2, "P": 3}
 _NO_FILTER, _UP = 0, 2  # how a row is stored: as it is, or as its difference to the row above
 
