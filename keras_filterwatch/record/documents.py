@@ -25,8 +25,8 @@ _MOST_WEIGHTS = 2**40  # of a kernel
 def as_recorded(scores: Scores) -> Scores:
     """Returns scores whose numbers of single filters are as exact as a record keeps them.
 
-    They are float32 and rounded to 13 binary digits, by at most 0.012 % of themselves. For ResNet50,
-    which has 27,000 filters, the rounding saves a third of the record.
+    They are float32 and rounded to 13 binary digits, by at most 0.012 % of themselves. For
+    ResNet50, which has 27,000 filters, the rounding saves a third of the record.
 
     Example:
         >>> layer = LayerScores("Conv2D", (1, 1, 1, 1), "structured", {}, {"norm": np.array([0.1])})
