@@ -135,6 +135,11 @@ def test_stop_on_ends_training_with_the_reason(tmp_path, capsys, stop_on, level)
     assert "FilterWatch ends training: 'mine' is in stop_on." in printed
 
 
+def test_the_end_of_a_training_within_an_epoch_is_announced_once(tmp_path, capsys):
+    fit_with(tmp_path, raising(None, "error"), stop_on="mine", freq=1, epochs=3)
+    assert capsys.readouterr().out.count("FilterWatch ends training") == 1
+
+
 def test_a_note_ends_no_training(tmp_path):
     watch = fit_with(tmp_path, raising("note"), stop_on="mine", epochs=3)
     assert steps(watch) == [0, 1, 2, 3]

@@ -24,12 +24,12 @@ from keras_filterwatch.scoring import UserMetric
 from keras_filterwatch.sources.frameworks import check_is_keras_3
 from keras_filterwatch.text import printable
 from keras_filterwatch.training import arguments
-from keras_filterwatch.training.callback_order import has_backup, misplaced_callbacks
 from keras_filterwatch.training.clock import Clock
 from keras_filterwatch.training.current_run import CurrentRun, check_not_in_use
 from keras_filterwatch.training.ended_fits import release_after_error
 from keras_filterwatch.training.notices import Notices, Problem
 from keras_filterwatch.training.observer import Observer
+from keras_filterwatch.training.other_callbacks import has_backup, misplaced_callbacks
 from keras_filterwatch.training.processes import check_stop_on, current_processes
 from keras_filterwatch.training.recorder import Recorder, Results
 from keras_filterwatch.training.stopping import Stopping
@@ -426,7 +426,7 @@ class FilterWatch(keras.callbacks.Callback):
         with self._notices.guard("`stop_on` could not be read", "It ends nothing at this step"):
             # reading the results makes training wait for the rules
             names = sorted(self._recorder.results.judgement.active & set(self.stop_on))
-        if self._stopping.decide(bool(names)):
+        if self._stopping.decide(bool(names)) and not self.model.stop_training:
             self.model.stop_training = True
             for name in names:
                 self._notices.say(f"FilterWatch ends training: {name!r} is in stop_on.")

@@ -6,7 +6,7 @@ from keras.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint, Redu
 from small_models import noise, sequential
 
 import keras_filterwatch as fw
-from keras_filterwatch.training.callback_order import misplaced_callbacks
+from keras_filterwatch.training.other_callbacks import misplaced_callbacks
 
 
 def fit(callbacks):
