@@ -184,6 +184,11 @@ def test_layers_that_were_asked_for_are_compared():
     assert list(compare(network, network, layers=["head"])) == ["head"]
 
 
+def test_the_name_of_a_block_means_its_layers():
+    network = {"block/a": kernel(4, 4), "block/b": kernel(4, 4), "blocks": kernel(4, 2)}
+    assert list(compare(network, network, layers="block")) == ["block/a", "block/b"]
+
+
 def test_an_unknown_layer_that_was_asked_for_is_refused():
     network = {"conv": kernel(4, 4)}
     with pytest.raises(ValueError, match="no layer is called 'cnv'; did you mean 'conv'"):

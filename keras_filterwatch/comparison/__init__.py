@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_filterwatch.comparison import table
 from keras_filterwatch.comparison.kernel_change import kernel_change
-from keras_filterwatch.comparison.matched_layers import chosen_names, matched_layers
+from keras_filterwatch.comparison.matched_layers import matched_layers, names_to_compare
 from keras_filterwatch.comparison.sides import ComparedSource, checked_names, compared_sources
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Array, Kernel
@@ -179,7 +179,7 @@ def compare(
             compared with its own start.
         steps: of trainings, the step of a and that of b, such as `(0, 10)`; None for the last ones.
             A `FilterWatch` has the scores of all its steps and the weights of the last one.
-        layers: names of layers, or patterns such as `"block*"`; None for all.
+        layers: names of layers or of blocks, or patterns such as `"conv*"`; None for all.
         names: what a and b are called in texts; None for names of files, models and steps.
         layout, window: as `score` takes them.
 
@@ -205,10 +205,10 @@ def compare(
     alone_a = [name for name in source_a.scores if name not in pairs]
     alone_b = [name for name in source_b.scores if name not in pairs.values()]
     if layers is not None:
-        chosen = chosen_names(layers, [*source_a.scores, *source_b.scores])
-        pairs = {one: other for one, other in pairs.items() if {one, other} & chosen}
+        compared_names = names_to_compare(layers, [*source_a.scores, *source_b.scores])
+        pairs = {one: other for one, other in pairs.items() if {one, other} & compared_names}
         alone_a, alone_b = (
-            [name for name in each if name in chosen] for each in (alone_a, alone_b)
+            [name for name in each if name in compared_names] for each in (alone_a, alone_b)
         )
     compared = {one: _compared(one, other, source_a, source_b) for one, other in pairs.items()}
     skipped = {**source_a.scores.skipped, **source_b.scores.skipped} if layers is None else {}

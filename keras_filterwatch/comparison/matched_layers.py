@@ -1,8 +1,8 @@
 """Which layers of two networks belong together, by their names or by their places."""
 
 from collections.abc import Collection, Iterable, Mapping
-from fnmatch import fnmatchcase
 
+from keras_filterwatch.kernel_names import KernelNames, matching_kernels
 from keras_filterwatch.scores import LayerScores
 from keras_filterwatch.text import suggestion
 
@@ -29,31 +29,32 @@ def matched_layers(a: Mapping[str, LayerScores], b: Mapping[str, LayerScores]) -
     return {name: by_place.get(name, name) for name in a if name in by_place or name in b}
 
 
-def chosen_names(layers: str | Iterable[str], names: Collection[str]) -> set[str]:
-    """Returns those of some names that a name or pattern stands for, or several do.
+def names_to_compare(layers: str | Iterable[str], names: Collection[str]) -> set[str]:
+    """Returns those of some names that a name, the name of a block or a pattern means.
 
     Raises:
         TypeError: one is no name.
-        ValueError: one stands for none of the names.
+        ValueError: one means none of the names.
 
     Example:
-        >>> sorted(chosen_names(["block*", "head"], ["block1", "block2", "stem", "head"]))
+        >>> sorted(names_to_compare(["block*", "head"], ["block1", "block2", "stem", "head"]))
         ['block1', 'block2', 'head']
     """
-    chosen = set()
+    kernels = [KernelNames(name) for name in names]
+    result: set[str] = set()
     for pattern in [layers] if isinstance(layers, str) else layers:
         if not isinstance(pattern, str):
             raise TypeError(
                 "layers: names or patterns are needed, such as 'conv2d' or 'block*'; got "
                 f"{pattern!r}."
             )
-        matching = {name for name in names if name == pattern or fnmatchcase(name, pattern)}
+        matching = matching_kernels(pattern, kernels)
         if not matching:
             raise ValueError(
                 f"layers: no layer is called {pattern!r}; {suggestion(pattern, names)}."
             )
-        chosen |= matching
-    return chosen
+        result.update(matching)
+    return result
 
 
 def _shapes(layers: Mapping[str, LayerScores], names: Iterable[str]) -> list[tuple[int, ...]]:

@@ -41,26 +41,26 @@ def draw_comparison(comparison: "Comparison", layer: str | None = None) -> Image
         >>> draw_comparison(compare(before, after)).width > 0
         True
     """
-    chosen, kernel_a, kernel_b = _chosen(comparison, layer)
+    compared, kernel_a, kernel_b = _layer_to_draw(comparison, layer)
     kept = min(kernel_a.filters, kernel_b.filters)
-    changed = [number for number in chosen.changed_filters if number < kept]
+    changed = [number for number in compared.changed_filters if number < kept]
     numbers = (changed or [*range(kept)])[:MAX_FILTERS]
     is_whole = windows.fits_one_cell(kernel_a)
     picture, limit, notes = (_whole_filters if is_whole else _matrix)(
-        (kernel_a.array, kernel_b.array), kernel_a, numbers, chosen
+        (kernel_a.array, kernel_b.array), kernel_a, numbers, compared
     )
     caption = [
-        chosen.name if chosen.name == chosen.name_in_b else f"{chosen.name}, {chosen.name_in_b}",
-        f"{chosen.a.layer_type} {'x'.join(map(str, chosen.a.shape))}".strip(),
-        f"rotation {chosen.rotation:.2g}",
+        ", ".join(dict.fromkeys((compared.name, compared.name_in_b))),
+        f"{compared.a.layer_type} {'x'.join(map(str, compared.a.shape))}".strip(),
+        f"rotation {compared.rotation:.2g}",
         *(
             f"{side}: {name}{_noise(scores)}"
             for side, name, scores in zip(
-                ("left", "right"), comparison.names, (chosen.a, chosen.b), strict=True
+                ("left", "right"), comparison.names, (compared.a, compared.b), strict=True
             )
         ),
     ]
-    count, total = len(changed), chosen.a.shape[-1]
+    count, total = len(changed), compared.a.shape[-1]
     notes = [
         "before each pair: filter, its rotation" if is_whole else "rows: filter, its rotation",
         cut_note(len(numbers), count, "changed filters", "most changed")
@@ -72,7 +72,7 @@ def draw_comparison(comparison: "Comparison", layer: str | None = None) -> Image
     return add_caption(picture, caption, notes, scale).convert("RGB")
 
 
-def _chosen(
+def _layer_to_draw(
     comparison: "Comparison", layer: str | None
 ) -> "tuple[LayerComparison, Kernel, Kernel]":
     """Returns the layer to draw, and its kernels. Raises ValueError if it cannot be drawn."""
@@ -120,15 +120,15 @@ def _whole_filters(
     width = 2 * (pairs[0][0].shape[1] + windows.SPACE) + _LABEL_WIDTH + _SPACE_BETWEEN_PAIRS
     beside = max(1, windows.MAX_SIDE // width)
     rows = min(cell_format.rows, max(_ROWS, -(-len(pairs) // beside)))
-    shown = range(min(len(pairs), rows * beside))
+    drawn = range(min(len(pairs), rows * beside))
     labels = _row_labels(numbers, layer)
     blocks = [
         cell_grid(
-            pairs[start : min(start + rows, len(shown))],
-            row_labels=labels[start : min(start + rows, len(shown))],
+            pairs[start : min(start + rows, len(drawn))],
+            row_labels=labels[start : min(start + rows, len(drawn))],
             column_labels=["a", "b"],
         )
-        for start in range(0, len(shown), rows)
+        for start in range(0, len(drawn), rows)
     ]
     picture = join_pictures([blocks], _SPACE_BETWEEN_PAIRS, align_right=False)
     return picture, limit, [cell_format.note]
