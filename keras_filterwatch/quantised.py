@@ -82,6 +82,11 @@ class QuantisedKernel:
         return int(self.levels.shape[-1])
 
     @property
+    def has_window(self) -> bool:
+        """True if filters have neighbouring taps; False for dense and 1x1 kernels."""
+        return self.levels.size > 0 and any(size > 1 for size in self.shape[:-2])
+
+    @property
     def is_whole(self) -> bool:
         """True if all filters are kept."""
         return self.levels.shape == self.shape

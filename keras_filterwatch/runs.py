@@ -64,8 +64,7 @@ def read(path: str | os.PathLike[str]) -> "Run":
 
 def run_folders(folder: Folder) -> list[Folder]:
     """Returns the folders with a record: this one, or those of the runs in a `log_dir`."""
-    candidates = [folder, *(child for child in child_runs(folder))]
-    return [each for each in candidates if numbered_files(each)]
+    return [each for each in (folder, *child_runs(folder)) if numbered_files(each)]
 
 
 def child_runs(folder: Folder) -> list[Folder]:
@@ -231,7 +230,7 @@ class Run:
         for step in self.steps:
             scores = self._record.steps[step].scores
             for name, kernel in self._record.kernels(step).items():
-                if kernel.kernel().has_window:
+                if kernel.has_window:
                     strip = strips.setdefault(name, FilmStrip(self.unit))
                     strip.add(step, kernel, scores[name].get("noise", math.nan))
         return strips

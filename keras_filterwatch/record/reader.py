@@ -157,37 +157,34 @@ def read_record(folder: Folder) -> RecordedRun:
     return run
 
 
+@dataclass
+class _BeforeStep:
+    """The parts of a file that belong to the step which comes next.
+
+    Attributes:
+        facts: what is known about the model, in force until other facts come.
+        kernels: where the kernels of the step are.
+        is_open: True once the file's first part was read.
+    """
+
+    facts: ModelFacts = field(default_factory=ModelFacts)
+    kernels: KernelsPlace | None = None
+    is_open: bool = False
+
+
 def _read_file(run: RecordedRun, name: str) -> None:
-    data = run.folder.read(name)
-    if start_of_file().startswith(data[: len(start_of_file())]) and len(data) < len(
-        start_of_file()
-    ):
+    data, start = run.folder.read(name), start_of_file()
+    if len(data) < len(start) and start.startswith(data):
         return  # its process was killed as it made the file
     check_start(data)
-    facts, kernels = ModelFacts(), None
-    stop, kind, is_open = len(start_of_file()), "", False
+    before, stop, kind = _BeforeStep(), len(start), ""
     for part in frames(data):
-        if part.kind == "KERN":
-            kernels = KernelsPlace(name, part)
-        elif part.kind in ("OPEN", "FACT", "STEP", "DONE"):
-            try:
-                document, arrays = contents(data[part.start : part.stop])
-                with _well_formed():
-                    if part.kind == "OPEN":
-                        _open(run, document)
-                        is_open = True
-                    elif not is_open:
-                        raise DamagedRecordError("its first part is missing")
-                    elif part.kind == "FACT":
-                        facts = facts_of(document)
-                    elif part.kind == "STEP":
-                        _add_step(run, document, arrays, facts, kernels)
-                        kernels = None
-            except DamagedRecordError as error:
-                run.problems.append(f"{name} is read up to byte {stop} only, since {error}.")
-                run.is_damaged = True
-                return
-            run.has_ended = part.kind == "DONE"
+        try:
+            _read_part(run, name, part, data, before)
+        except DamagedRecordError as error:
+            run.problems.append(f"{name} is read up to byte {stop} only, since {error}.")
+            run.is_damaged = True
+            return
         stop, kind = part.stop, part.kind
     # facts and kernels stand before the step that they belong to
     if is_torn(data, stop) if stop < len(data) else kind in ("FACT", "KERN"):
@@ -200,6 +197,27 @@ def _read_file(run: RecordedRun, name: str) -> None:
         run.problems.append(
             f"{name} is damaged from byte {stop} on: what follows there is left out."
         )
+
+
+def _read_part(run: RecordedRun, name: str, part: Frame, data: bytes, before: _BeforeStep) -> None:
+    """Adds one part of a file to a run; parts of other kinds are left out."""
+    if part.kind == "KERN":  # read when it is asked for
+        before.kernels = KernelsPlace(name, part)
+    if part.kind not in ("OPEN", "FACT", "STEP", "DONE"):
+        return
+    document, arrays = contents(data[part.start : part.stop])
+    with _well_formed():
+        if part.kind == "OPEN":
+            _open(run, document)
+            before.is_open = True
+        elif not before.is_open:
+            raise DamagedRecordError("its first part is missing")
+        elif part.kind == "FACT":
+            before.facts = facts_of(document)
+        elif part.kind == "STEP":
+            _add_step(run, document, arrays, before.facts, before.kernels)
+            before.kernels = None
+    run.has_ended = part.kind == "DONE"
 
 
 def _open(run: RecordedRun, document: Document) -> None:

@@ -1,7 +1,6 @@
 """RecordWriter: appends each step of a training to the record of its run."""
 
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -73,7 +72,6 @@ class RecordWriter:
         self.folder = folder
         self._unit = unit
         self._last_step = continues_after
-        self._run = uuid.uuid4().hex
         self._number = self._newest()
         self._file: AppendOnlyFile | None = None
         self._facts: ModelFacts | None = None
@@ -132,7 +130,6 @@ class RecordWriter:
         opened = {
             "version": VERSION,
             "package": keras_filterwatch.__version__,
-            "run": self._run,
             "unit": self._unit,
             "continues_after": self._last_step,
             "time": time.time(),
@@ -164,7 +161,6 @@ def _step_frame(step: StepToRecord) -> bytes:
         },
         "batches": step.batches,
         "checksums": dict(step.checksums),
-        "has_kernels": bool(step.kernels),
         "time": time.time(),
     }
     return frame("STEP", document, arrays)

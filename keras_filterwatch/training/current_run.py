@@ -58,7 +58,8 @@ class CurrentRun:
         """
         if self._observer.last is not None:  # a further fit of this FilterWatch
             if self._writes and not self._is_ours():
-                self._connect(new_run(self._log_folder, "another training writes there now"))
+                place = self._folder.folder.location if self._folder else "the folder of the run"
+                self._connect(new_run(self._log_folder, f"another training has {place} now"))
                 self._observer.record_first()
             return
         snapshot = self._observer.kernels_now(model)

@@ -79,7 +79,7 @@ def continued_run(
         except (DamagedRecordError, OSError) as error:
             reason = str(error).rstrip(".")
         else:
-            if not record.steps and not record.is_damaged:
+            if not record.steps:
                 unused = unused or RunFolder(folder, lock, continues_after=-1)
                 continue  # a later folder may have the run
             step, reason = _common_step(record, weights, shapes, epoch)
@@ -161,10 +161,8 @@ def _common_step(
     shapes: Mapping[str, tuple[int, ...]],
     epoch: int,
 ) -> tuple[int | None, str]:
-    """Returns the step from which a training continues a run, or None and the reason."""
+    """Returns the step from which a training continues a run; or None, and why it does not."""
     place = record.folder.location
-    if not record.steps:
-        return None, record.problems[0].rstrip(".")
     last, last_step = list(record.steps.items())[-1]
     if {name: layer.shape for name, layer in last_step.scores.items()} != dict(shapes):
         return None, f"{place} holds a run with other layers"
