@@ -225,14 +225,15 @@ def fit(directory: Path) -> Iterator[Row]:
         ),
     }
     for network, make_model in NETWORKS.items():
-        cost_of_an_epoch(make_model, epochs=1)  # the first training of a process is slower
+        model = make_model()
+        cost_of_an_epoch(model, epochs=1)  # the first training of a model is slower
         rounds = [
-            [cost_of_an_epoch(make_model)]
+            [cost_of_an_epoch(model)]
             + [
-                cost_of_an_epoch(make_model, make(directory / f"{network}-{name}-{i}"))
+                cost_of_an_epoch(model, make(directory / f"{network}-{name}-{i}"))
                 for name, make in makers.items()
             ]
-            for i in range(3)
+            for i in range(ROUNDS)
         ]
         alone, *watched = (
             Cost(*(min(each) for each in zip(*costs, strict=True)))
