@@ -47,7 +47,7 @@ def converted(value: Any, kind: Any) -> Any:
         >>> converted([1, 2], tuple[int, ...]), converted(None, int | None), converted(1, float)
         ((1, 2), None, 1.0)
     """
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    origin, arguments = _origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):  # `... | None`
         return None if value is None else converted(value, arguments[0])
     if origin is tuple and isinstance(value, list):
@@ -68,6 +68,12 @@ def converted(value: Any, kind: Any) -> Any:
     if type(value) is kind:
         return value
     raise TypeError(f"{kind} is needed, {type(value).__name__} came")
+
+
+def _origin(kind: Any) -> Any:
+    """Returns the class behind a type, also where NDArray is a `type` alias (NumPy 2.5)."""
+    origin = typing.get_origin(kind)
+    return typing.get_origin(origin.__value__) if hasattr(origin, "__value__") else origin
 
 
 @cache
