@@ -1,14 +1,11 @@
 """draw.film_strip: which columns a film strip has, and what they show."""
 
-import itertools
-import math
-
 import numpy as np
 import pytest
 from pictures import DARKEST_BLUE, DARKEST_RED, WHITE, cells, noise, one_pixel_per_tap
 
 import keras_filterwatch as fw
-from keras_filterwatch.draw.film_strip import FilmStrip, select_steps
+from keras_filterwatch.draw.film_strip import FilmStrip
 from keras_filterwatch.quantised import QuantisedKernel
 
 
@@ -47,28 +44,12 @@ def test_of_many_channels_the_strongest_at_the_end_is_shown():
     assert blue[0][0] < blue[0][2]  # of channel 1, which was weakly negative, not of channel 0
 
 
-def test_sixteen_columns_of_a_long_history_stay_select_steps():
-    steps = []
-    for step in range(1001):
-        steps.append(step)
-        steps = [steps[i] for i in select_steps(steps, 16)]
-    assert len(steps) == 16
-    assert (steps[0], steps[-1]) == (0, 1000)
-    when = [math.log1p(step) for step in steps]
-    gaps = [after - before for before, after in itertools.pairwise(when)]
-    assert max(gaps) < 2 * math.log1p(1000) / 15  # at most twice what even ones would be
-
-
 def test_a_step_that_comes_again_replaces_the_first():
     snapshots = [
         fw.Snapshot(step, (fw.Kernel("c", "", flat(level)),))
         for step, level in ((0, 0), (4, -1), (4, 1))
     ]
     assert colours(fw.draw.film_strip(snapshots), 2) == [WHITE, DARKEST_RED]
-
-
-def test_all_columns_of_a_short_history_stay():
-    assert select_steps(range(5), 16) == [0, 1, 2, 3, 4]
 
 
 def test_the_picture_of_a_long_history_is_at_most_two_thousand_pixels_wide():

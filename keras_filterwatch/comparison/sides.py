@@ -144,27 +144,26 @@ def _source(
 
 def _of_training(training: Any, step: int | None) -> ComparedSource:
     """Returns a Run or a FilterWatch at one of its steps, the last one if it is None."""
-    history = training.history
-    if not history:
-        raise ValueError(f"this {type(training).__name__} has no step yet: nothing was watched.")
-    by_step = {scores.step: scores for scores in history}
-    step = history[-1].step if step is None else step
-    if step not in by_step:
-        raise ValueError(
-            f"steps: {step} is not among the {len(by_step)} steps of this "
-            f"{type(training).__name__}, from {history[0].step} to {history[-1].step}."
-        )
     is_run = hasattr(type(training), "snapshot_at")
+    steps = training.steps if is_run else [scores.step for scores in training.history]
+    if not steps:
+        raise ValueError(f"this {type(training).__name__} has no step yet: nothing was watched.")
+    step = steps[-1] if step is None else step
+    if step not in steps:
+        raise ValueError(
+            f"steps: {step} is not among the {len(steps)} steps of this "
+            f"{type(training).__name__}, from {steps[0]} to {steps[-1]}."
+        )
     snapshot = training.snapshot_at(step) if is_run else _last_snapshot(training, step)
     location = training.location if is_run else ""
     unit = training.unit if is_run else "step"
     return ComparedSource(
         _STEP.join(filter(None, (_without_folder(location), f"{unit} {step}"))),
-        by_step[step],
+        training.scores_at(step) if is_run else training.history[steps.index(step)],
         {kernel.name: kernel for kernel in snapshot.kernels},
         is_recorded=is_run,
         training=location or id(training),
-        is_start=step == history[0].step,
+        is_start=step == steps[0],
     )
 
 

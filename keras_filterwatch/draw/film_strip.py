@@ -1,7 +1,6 @@
 """The picture `film_strip`: how the filters of a layer changed from step to step."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.metrics import noise
 from keras_filterwatch.quantised import QuantisedKernel
 from keras_filterwatch.text import listed
+from keras_filterwatch.thinning import select_steps
 
 MAX_COLUMNS, MAX_ROWS = 16, 32  # steps and filters
 
@@ -264,22 +264,3 @@ def _channel_of_each_filter(kernel: QuantisedKernel, channels: Array) -> Quantis
     """Returns one channel of each filter, `(*spatial, 1, filters)`."""
     levels = kernel.levels[..., channels, np.arange(len(channels))]
     return replace(kernel, levels=levels[..., np.newaxis, :])
-
-
-def select_steps(steps: Sequence[int], most: int) -> list[int]:
-    """Returns the places of at most `most` of the steps, which ascend, even in log time.
-
-    The first and the last stay. Of the others, the ones whose neighbours are nearest to each other
-    are dropped. Dropping one at a time, as steps come, leaves about the same steps as dropping all
-    at the end.
-
-    Example:
-        >>> select_steps([0, 1, 2, 3, 4, 5, 6, 7], most=4)
-        [0, 1, 3, 7]
-    """
-    places = list(range(len(steps)))
-    times = [math.log1p(step - steps[0]) for step in steps]
-    while len(places) > max(2, most):
-        gaps = [times[b] - times[a] for a, b in zip(places, places[2:], strict=False)]
-        del places[1 + int(np.argmin(gaps))]
-    return places

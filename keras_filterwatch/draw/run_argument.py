@@ -34,9 +34,7 @@ def recorded_scores(source: Any, step: int | None) -> Scores | None:
     """Returns the scores of a `Run` at a step, None for the last one; None of other sources."""
     if not is_run(source):
         return None
-    scores: Scores = next(
-        each for each in reversed(source.history) if step is None or each.step == step
-    )
+    scores: Scores = source.recorded_scores if step is None else source.scores_at(step)
     return scores
 
 

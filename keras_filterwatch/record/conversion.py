@@ -54,7 +54,7 @@ def converted(value: Any, kind: Any) -> Any:
         return tuple(converted(each, arguments[0]) for each in value)
     if origin is Mapping and isinstance(value, dict):
         of_values = arguments[1]
-        if of_values is float and all(type(each) is float for each in value.values()):
+        if of_values in (float, str) and set(map(type, value.values())) <= {of_values}:
             return value
         return {name: converted(each, of_values) for name, each in value.items()}
     if origin is np.ndarray and isinstance(value, np.ndarray):

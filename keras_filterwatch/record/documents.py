@@ -18,7 +18,7 @@ from keras_filterwatch.scores import LayerScores, Scores
 Document = dict[str, Any]
 Arrays = list[Array]  # of a frame; a document names an array by its place
 
-_VERDICTS = ("structured", "untrained", "undetermined")
+VERDICTS = ("structured", "untrained", "undetermined")
 _MOST_WEIGHTS = 2**40  # of a kernel
 
 
@@ -88,20 +88,31 @@ def scores_of(document: Document, arrays: Arrays) -> Scores:
         DamagedRecordError: parts of it do not fit each other.
         LookupError, TypeError, ValueError, AttributeError: the document has another form.
     """
-    layers = {layer["name"]: _layer_of(layer, arrays) for layer in document["layers"]}
+    layers = {layer["name"]: layer_of(layer, arrays) for layer in document["layers"]}
     scores = made_of(Scores, {**document, "layers": {}})
     return dataclasses.replace(scores, layers=layers)
 
 
-def _layer_of(document: Document, arrays: Arrays) -> LayerScores:
+def layer_of(document: Document, arrays: Arrays) -> LayerScores:
+    """Returns the scores of one of the layers of a document.
+
+    Raises:
+        DamagedRecordError: parts of it do not fit each other.
+        LookupError, TypeError, ValueError, AttributeError: the document has another form.
+    """
     filters = {name: _array_of(value, arrays) for name, value in document["filters"].items()}
     layer = made_of(LayerScores, {**document, "filters": filters})
     _check_shape(converted(document["name"], str), layer.shape, layer.kind)
-    if layer.verdict not in _VERDICTS:
+    if layer.verdict not in VERDICTS:
         raise DamagedRecordError(f"a layer has the verdict {layer.verdict!r:.40}")
     if any(values.shape != layer.shape[-1:] for values in filters.values()):
         raise DamagedRecordError("a layer has another number of filters than of numbers of filters")
     return layer
+
+
+def without_filters(document: Document) -> Document:
+    """Returns a document of scores without the numbers of single filters."""
+    return {**document, "layers": [{**layer, "filters": {}} for layer in document["layers"]]}
 
 
 def _check_shape(name: str, shape: tuple[int, ...], kind: str) -> None:

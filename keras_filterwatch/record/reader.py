@@ -1,132 +1,33 @@
-"""Reads the record of a run: its steps, alarms and facts at once, its kernels when asked for."""
+"""Reads the record of a run, at once or bit by bit, and later what was appended to it."""
 
 import math
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+import time
 
-from keras_filterwatch.alarms import Alarm
-from keras_filterwatch.diagnosis import Diagnosis
-from keras_filterwatch.model_facts import ModelFacts
-from keras_filterwatch.quantised import QuantisedKernel
-from keras_filterwatch.record.conversion import converted, made_of
-from keras_filterwatch.record.documents import (
-    Arrays,
-    Document,
-    alarm_of,
-    facts_of,
-    kernels_of,
-    scores_of,
+from keras_filterwatch.record.files import (
+    ReadFile,
+    ReplacedError,
+    Sign,
+    name_what_is_left,
+    numbered_files,
+    sign_of,
 )
 from keras_filterwatch.record.frames import (
     DamagedRecordError,
     Frame,
     check_start,
-    contents,
     frames,
-    is_torn,
+    length_of_frame,
     start_of_file,
 )
-from keras_filterwatch.scores import Scores
+from keras_filterwatch.record.parts import PartReader
+from keras_filterwatch.record.recorded import Place, RecordedRun
 from keras_filterwatch.storage import Folder
 
-_FILE_NAME = re.compile(r"record-(\d{4,9})\.fwr")
+__all__ = ["RecordReader", "numbered_files", "read_record"]
 
-
-@dataclass(frozen=True)
-class KernelsPlace:
-    """Where in the record the kernels of a step are."""
-
-    file: str
-    frame: Frame
-
-
-@dataclass(frozen=True, eq=False)
-class RecordedStep:
-    """One step of a run.
-
-    Attributes:
-        scores, diagnosis, facts, batches, checksums: as `StepToRecord` has them.
-        time: when it was recorded, in seconds since 1970.
-        kernels: where its kernels are; None if none were recorded.
-    """
-
-    scores: Scores
-    diagnosis: Diagnosis
-    facts: ModelFacts
-    batches: int
-    checksums: Mapping[str, int]
-    time: float
-    kernels: KernelsPlace | None
-
-
-@dataclass
-class RecordedRun:
-    """What the files of a record say together.
-
-    Attributes:
-        folder: where they are.
-        unit: what the steps count: `"epoch"` or `"step"`.
-        steps: each step, in ascending order.
-        began: all alarms and notes, oldest first, each with the step at which it began.
-        has_ended: True if the last fit came to its end; False while it goes on, or if its process
-            was killed.
-        problems: which parts could not be read, in sentences.
-        is_damaged: True if one of these parts was written whole, and changed since.
-        opened: when the last of its files was begun, in seconds since 1970.
-    """
-
-    folder: Folder
-    unit: str = "epoch"
-    steps: dict[int, RecordedStep] = field(default_factory=dict)
-    began: list[tuple[int, Alarm]] = field(default_factory=list)
-    has_ended: bool = False
-    problems: list[str] = field(default_factory=list)
-    is_damaged: bool = False
-    opened: float = -math.inf
-
-    @property
-    def raised(self) -> list[Alarm]:
-        """All alarms and notes, oldest first."""
-        return [alarm for _, alarm in self.began]
-
-    def kernels(self, step: int) -> dict[str, QuantisedKernel]:
-        """Returns the kernels that were recorded at a step, by name; none if there are none.
-
-        Raises:
-            DamagedRecordError, OSError: they cannot be read.
-        """
-        place = self.steps[step].kernels
-        if place is None:
-            return {}
-        document, arrays = contents(
-            self.folder.read(place.file, place.frame.start, place.frame.stop)
-        )
-        with _well_formed():
-            kernels = kernels_of(document["kernels"], arrays)
-        scores = self.steps[step].scores
-        for name, kernel in kernels.items():
-            if name not in scores or scores[name].shape != kernel.shape:
-                raise DamagedRecordError(
-                    f"step {step} has a kernel {name!r:.40} that its scores do not have"
-                )
-        return kernels
-
-    def without_steps_after(self, step: int) -> None:
-        """Drops later steps, with what began after `step`; what ended after it holds again."""
-        self.steps = {each: value for each, value in self.steps.items() if each <= step}
-        self.began = [
-            (began, replace(alarm, ended=None) if (alarm.ended or began) > step else alarm)
-            for began, alarm in self.began
-            if began <= step
-        ]
-
-
-def numbered_files(folder: Folder) -> list[tuple[int, str]]:
-    """Returns number and name of each file of a record, in ascending order."""
-    matches = [match for match in map(_FILE_NAME.fullmatch, folder.names()) if match]
-    return sorted((int(match[1]), match[0]) for match in matches)
+_BLOCK = 2**24  # bytes that are read at once, where no part is longer
+_OVERLAP = 16  # bytes before a position that tell whether a file was replaced
+_LARGEST_PART = 2**28  # as it is packed; none is longer unpacked
 
 
 def read_record(folder: Folder) -> RecordedRun:
@@ -139,142 +40,200 @@ def read_record(folder: Folder) -> RecordedRun:
         FileNotFoundError: the folder has no record.
         DamagedRecordError: no step can be read.
     """
-    files = numbered_files(folder)
-    if not files:
-        raise FileNotFoundError(f"{folder.location} has no record of FilterWatch.")
-    run = RecordedRun(folder)
-    for _, name in files:
-        try:
-            _read_file(run, name)
-        except (DamagedRecordError, OSError) as error:
-            run.problems.append(f"{name} cannot be read: {error}.")
-            run.is_damaged = True
-    run.steps = dict(sorted(run.steps.items()))  # two fits at once may write in any order
-    if not run.steps and run.is_damaged:
-        raise DamagedRecordError(
-            f"the record in {folder.location} cannot be read: {run.problems[0]}"
-        )
-    return run
+    reader = RecordReader(folder)
+    reader.read_whole()
+    return reader.run
 
 
-@dataclass
-class _BeforeStep:
-    """The parts of a file that belong to the step which comes next.
+class RecordReader:
+    """Reads the record of a run, and keeps how far it has come.
+
+    Each byte is read once, unless a file was replaced, shortened or removed: then all is read anew.
+
+    Args:
+        folder: where the run is recorded; nothing is read yet.
 
     Attributes:
-        facts: what is known about the model, in force until other facts come.
-        kernels: where the kernels of the step are.
-        is_open: True once the file's first part was read.
+        run: what was read so far.
+        share_read: which share of the record that is, 0 to 1.
+        version: changes whenever something new was read.
+
+    Example:
+        >>> import tempfile
+        >>> from keras_filterwatch.storage import folder_of
+        >>> reader = RecordReader(folder_of(tempfile.mkdtemp()))
+        >>> list(reader.run.steps), reader.read_more(), reader.share_read
+        ([], True, 1.0)
     """
 
-    facts: ModelFacts = field(default_factory=ModelFacts)
-    kernels: KernelsPlace | None = None
-    is_open: bool = False
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._changes = self._beginnings = 0
+        self._start_anew()
 
+    def _start_anew(self) -> None:
+        self._beginnings += 1
+        self.run = RecordedRun(self._folder)
+        self.share_read = 0.0
+        self._parts = PartReader(self.run)
+        self._files: list[ReadFile] = []
+        self._signs: dict[str, Sign] = {}
 
-def _read_file(run: RecordedRun, name: str) -> None:
-    data, start = run.folder.read(name), start_of_file()
-    if len(data) < len(start) and start.startswith(data):
-        return  # its process was killed as it made the file
-    check_start(data)
-    before, stop, kind = _BeforeStep(), len(start), ""
-    for part in frames(data):
+    @property
+    def version(self) -> str:
+        """A text that changes whenever something new was read."""
+        last = self._files[-1] if self._files else ReadFile("")
+        return f"{self.run.opened:.3f}-{len(self._files)}-{last.position}-{self._changes}"
+
+    def read_whole(self) -> None:
+        """Reads all that is there.
+
+        Raises:
+            FileNotFoundError: the folder has no record.
+            DamagedRecordError: no step can be read.
+        """
+        if not numbered_files(self._folder):
+            raise FileNotFoundError(f"{self._folder.location} has no record of FilterWatch.")
+        self.read_more()
+        if not self.run.steps and self.run.is_damaged:
+            raise DamagedRecordError(
+                f"the record in {self._folder.location} cannot be read: {self.run.problems[0]}"
+            )
+
+    def read_more(self, seconds: float | None = None) -> bool:
+        """Goes on reading; returns True if there is something new.
+
+        Args:
+            seconds: how long to read, at least one part; None for up to the end.
+
+        Raises:
+            OSError: the files of the folder cannot be listed.
+        """
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        names = [name for _, name in numbered_files(self._folder)]
+        signs = self._signs_of(names)
+        is_same = names == [file.name for file in self._files]
+        if self.share_read == 1.0 and is_same and names and signs and signs == self._signs:
+            return False
+        before = self._state()
+        if self._is_replaced(names, signs):
+            self._start_anew()
+        is_complete = self._read_files(names, deadline)
+        self._finish(names, signs, is_complete)
+        is_new = self._state() != before
+        self._changes += is_new
+        return is_new
+
+    def _state(self) -> tuple[object, ...]:
+        """Returns what differs if there is something new."""
+        places = [(file.name, file.position, file.overlap) for file in self._files]
+        return self._beginnings, places, self.run.file_problems, self.share_read == 1.0
+
+    def _signs_of(self, names: list[str]) -> dict[str, Sign]:
+        """Returns by what changes of local files are recognised; nothing elsewhere."""
+        if not self._folder.is_local:
+            return {}
+        return {name: sign_of(self._folder.path / name) for name in names}
+
+    def _is_replaced(self, names: list[str], signs: dict[str, Sign]) -> bool:
+        """Returns True if a file that was read to its end was changed, or one was removed."""
+        if names[: len(self._files)] != [file.name for file in self._files]:
+            return True
+        ended = [file.name for file in self._files[:-1]]
+        ended += [file.name for file in self._files[-1:] if file.is_given_up]
+        return any(signs.get(name) != self._signs.get(name) for name in ended)
+
+    def _read_files(self, names: list[str], deadline: float) -> bool:
+        """Reads on; returns True if the end of the last file is reached."""
         try:
-            _read_part(run, name, part, data, before)
+            for place, name in enumerate(names):
+                if place < len(self._files) - 1:
+                    continue  # a later one was begun
+                if place == len(self._files):
+                    self._files.append(ReadFile(name))
+                if not self._read_file(self._files[place], deadline):
+                    return False
+        except ReplacedError:
+            self._start_anew()
+            return self._read_files(names, deadline)
+        return True
+
+    def _read_file(self, file: ReadFile, deadline: float) -> bool:
+        """Reads on in one file; returns True where its end is, or what cannot be read."""
+        if file.is_given_up:
+            return True
+        file.problem, file.is_damaged = "", False
+        try:
+            return self._read_parts(file, deadline)
+        except OSError as error:  # the next call tries again
+            file.problem = f"{file.name} cannot be read: {error}."
         except DamagedRecordError as error:
-            run.problems.append(f"{name} is read up to byte {stop} only, since {error}.")
-            run.is_damaged = True
-            return
-        stop, kind = part.stop, part.kind
-    # facts and kernels stand before the step that they belong to
-    if is_torn(data, stop) if stop < len(data) else kind in ("FACT", "KERN"):
-        run.problems.append(
-            f"{name} ends within a step, which is left out: its process was killed, or is writing "
-            "it now."
+            until = f"is read up to byte {file.position} only, since" if file.position else ""
+            file.problem = f"{file.name} {until or 'cannot be read:'} {error}."
+            file.is_given_up = True
+        file.is_damaged = True
+        return True
+
+    def _read_parts(self, file: ReadFile, deadline: float) -> bool:
+        """Adds parts of a file to the run; returns False if the time was over before its end."""
+        while True:
+            data = self._bytes_behind(file)
+            is_end, is_start = len(data) < _BLOCK, not file.position
+            if is_start:
+                start = start_of_file()
+                if len(data) < len(start) and start.startswith(data):
+                    return True  # its process makes the file, or was killed as it made it
+                check_start(data)
+                file.position, file.overlap = len(start), data[: len(start)]
+                data = data[len(start) :]
+            base, stop = file.position, 0
+            for part in frames(data, 0):
+                place = Place(file.name, Frame(part.kind, base + part.start, base + part.stop))
+                self._parts.add(place, memoryview(data)[part.start : part.stop], file.before)
+                stop = part.stop
+                file.position, file.kind = base + stop, part.kind
+                file.overlap = data[stop - _OVERLAP : stop]
+                if time.monotonic() >= deadline:
+                    return False
+            if is_end or not (stop or is_start):
+                name_what_is_left(file, data[stop:])
+                return True
+
+    def _bytes_behind(self, file: ReadFile) -> bytes:
+        """Returns bytes behind the position, of the next part all that there are.
+
+        Raises:
+            ReplacedError: what was read before is not in the file any more.
+            OSError: the file cannot be read.
+        """
+        data = self._folder.read(
+            file.name, file.position - len(file.overlap), file.position + _BLOCK
         )
-    elif stop < len(data):
-        run.is_damaged = True
-        run.problems.append(
-            f"{name} is damaged from byte {stop} on: what follows there is left out."
-        )
+        if not data.startswith(file.overlap):
+            raise ReplacedError
+        data = data[len(file.overlap) :]
+        length = min(length_of_frame(data), _LARGEST_PART)
+        if file.position and len(data) == _BLOCK < length:
+            start = file.position + _BLOCK
+            data += self._folder.read(file.name, start, start + length - _BLOCK)
+        return data
 
-
-def _read_part(run: RecordedRun, name: str, part: Frame, data: bytes, before: _BeforeStep) -> None:
-    """Adds one part of a file to a run; parts of other kinds are left out."""
-    if part.kind == "KERN":  # read when it is asked for
-        before.kernels = KernelsPlace(name, part)
-    if part.kind not in ("OPEN", "FACT", "STEP", "DONE"):
-        return
-    document, arrays = contents(data[part.start : part.stop])
-    with _well_formed():
-        if part.kind == "OPEN":
-            _open(run, document)
-            before.is_open = True
-        elif not before.is_open:
-            raise DamagedRecordError("its first part is missing")
-        elif part.kind == "FACT":
-            before.facts = facts_of(document)
-        elif part.kind == "STEP":
-            _add_step(run, document, arrays, before.facts, before.kernels)
-            before.kernels = None
-    run.has_ended = part.kind == "DONE"
-
-
-def _open(run: RecordedRun, document: Document) -> None:
-    after = converted(document["continues_after"], int | None)
-    run.opened = converted(document["time"], float)
-    run.unit = "step" if document["unit"] == "step" else "epoch"
-    if after is not None:
-        run.without_steps_after(after)
-    else:  # another run in the same folder: the last one counts
-        run.steps, run.began = {}, []
-
-
-def _add_step(
-    run: RecordedRun,
-    document: Document,
-    arrays: Arrays,
-    facts: ModelFacts,
-    kernels: KernelsPlace | None,
-) -> None:
-    scores = scores_of(document["scores"], arrays)
-    before = run.steps.get(scores.step)
-    if kernels is None and before is not None:
-        kernels = before.kernels  # only epoch and logs of the step came later
-    ended = {_identity(alarm): alarm for alarm in map(alarm_of, document["ended"])}
-    began = [(scores.step, alarm) for alarm in map(alarm_of, document["began"])]
-    step = RecordedStep(
-        scores=scores,
-        diagnosis=made_of(Diagnosis, document["diagnosis"]),
-        facts=facts,
-        batches=converted(document["batches"], int),
-        checksums=converted(document["checksums"], Mapping[str, int]),
-        time=converted(document["time"], float),
-        kernels=kernels,
-    )
-    if ended:
-        run.began = [
-            (start, ended[_identity(alarm)])
-            if alarm.ended is None and _identity(alarm) in ended
-            else (start, alarm)
-            for start, alarm in run.began
-        ]
-    run.began += began
-    run.steps[scores.step] = step
-
-
-def _identity(alarm: Alarm) -> tuple[str, str, int]:
-    return alarm.rule, alarm.layer, alarm.step
-
-
-@contextmanager
-def _well_formed() -> Iterator[None]:
-    """Turns what a document of another form causes into DamagedRecordError."""
-    try:
-        yield
-    except DamagedRecordError:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DamagedRecordError(
-            f"a part has not the form that FilterWatch writes ({type(error).__name__})"
-        ) from error
+    def _finish(self, names: list[str], signs: dict[str, Sign], is_complete: bool) -> None:
+        """Sets what the run says about its files, and puts its steps in order."""
+        run = self.run
+        run.file_problems = [file.problem for file in self._files if file.problem]
+        if not names and self._beginnings > 1:
+            run.file_problems = [f"{self._folder.location} has no record any more."]
+        run.is_damaged = any(file.is_damaged for file in self._files)
+        steps = list(run.steps)
+        if steps != sorted(steps):  # two fits at once may write in any order
+            run.steps = dict(sorted(run.steps.items()))
+        self._signs = signs
+        read = self._files[-1].position if self._files else 0
+        if is_complete:
+            self.share_read = 1.0
+        elif signs:
+            read += sum(signs[file.name][1] for file in self._files[:-1])
+            self.share_read = min(0.999, read / max(1, sum(sign[1] for sign in signs.values())))
+        else:  # files elsewhere have about the same size each
+            self.share_read = (len(self._files) - 0.5) / len(names)

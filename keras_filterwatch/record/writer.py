@@ -16,8 +16,8 @@ from keras_filterwatch.record.documents import (
     kernels_as_document,
     scores_as_document,
 )
+from keras_filterwatch.record.files import numbered_files
 from keras_filterwatch.record.frames import VERSION, frame, start_of_file
-from keras_filterwatch.record.reader import numbered_files
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.storage import AppendOnlyFile, Folder
 
