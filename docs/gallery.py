@@ -1,6 +1,6 @@
 """Makes the pictures of gallery.md: every kind of picture that keras_filterwatch draws.
 
-`python docs/gallery.py` trains four small networks, in a few minutes on one core, prints how well
+`python docs/gallery.py` trains five small networks, in a few minutes on one core, prints how well
 each learnt and writes docs/images/gallery-*.png; with names of pictures, such as
 `film_strip templates`, only these. MNIST is downloaded, unless `--mnist FOLDER` names a folder that
 has its test images and labels, `t10k-*.gz`.
@@ -149,6 +149,38 @@ def digits() -> Run:
     return trained("digits", model, x, y, 360, epochs=20)
 
 
+def watched(rate: float) -> fw.FilterWatch:
+    """Trains four convolutions on the digits, with this learning rate of Adam."""
+    x, y = load_digits(return_X_y=True)
+    x = x.reshape(-1, 8, 8, 1).astype("float32") / 16
+    keras.utils.set_random_seed(1)
+    convolutions = [
+        layers.Conv2D(units, 3, padding="same", activation="relu", name=name)
+        for name, units in (("first", 16), ("second", 32), ("third", 32), ("fourth", 32))
+    ]
+    head = [
+        layers.GlobalMaxPooling2D(),
+        layers.Dense(10, activation="softmax", name="classes"),
+    ]
+    model = keras.Sequential([layers.Input((8, 8, 1)), *convolutions, *head])
+    optimizer = keras.optimizers.Adam(rate)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    watch = fw.FilterWatch(FOLDER / f"watched-{rate}", probe=(x[:256], y[:256]), images=False)
+    model.fit(x, y, 64, epochs=30, validation_split=0.2, verbose=0, callbacks=[watch])
+    watch.summary()
+    return watch
+
+
+def overview() -> Image.Image:
+    """A training that goes wrong."""
+    return fw.draw.overview(watched(rate=0.05))
+
+
+def overview_good() -> Image.Image:
+    """The same with a rate at which it learns."""
+    return fw.draw.overview(watched(rate=0.002))
+
+
 def filters() -> Image.Image:
     """First-layer filters of three channels, as they come."""
     return fw.draw.filters(photographs().model, step=40)
@@ -237,6 +269,8 @@ def maximize_classes() -> Image.Image:
 
 
 PICTURES: dict[str, Callable[[], Image.Image]] = {
+    "overview": overview,
+    "overview-good": overview_good,
     "filters": filters,
     "similarity": similarity,
     "matrix": matrix,

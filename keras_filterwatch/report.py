@@ -21,7 +21,8 @@ class Report:
         scores: the scores of this step.
         pictures: (picture's name, layer's name) -> Pillow image, such as
             `report.pictures["filters", "conv2d"]`, in mode `"P"` with a palette or in `"RGB"`;
-            `image.convert("RGB")` gives colours.
+            `image.convert("RGB")` gives colours. The layer's name is `""` where a picture shows the
+            whole network, as the overview does.
         alarms: all errors and warnings so far, ended ones included, oldest first.
         diagnosis: the most probable cause of those that hold.
         notes: all notes so far, ended ones included, oldest first.

@@ -16,6 +16,7 @@ from keras_filterwatch.quantised import WHOLE
 from keras_filterwatch.training import arguments
 
 SIDE = 8
+OF_LAYERS = {name for name, picture in PICTURES.items() if not picture.of_network}
 
 
 def convolutions(count=2):
@@ -89,7 +90,7 @@ def test_a_picture_has_a_description_of_one_line(name):
 
 
 def test_default_pictures_need_no_probe():
-    assert DEFAULT_PICTURES == ("filters", "film_strip", "templates")
+    assert DEFAULT_PICTURES == ("overview", "filters", "film_strip", "templates")
     assert not any(PICTURES[name].needs_probe for name in DEFAULT_PICTURES)
 
 
@@ -101,7 +102,7 @@ def test_every_picture_can_be_asked_for_by_name(name):
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "transposed"])
 def test_convolutions_have_filters_and_responses_but_no_templates(kind):
     kernel = fw.Kernel("conv", "Anything", noise(3, 3, 1, 4), kind=kind)
-    assert names_drawn_for(kernel) == set(PICTURES) - {"templates", "class_paths"}
+    assert names_drawn_for(kernel) == OF_LAYERS - {"templates", "class_paths"}
 
 
 def test_a_convolution_of_one_axis_has_no_responses():
@@ -112,7 +113,7 @@ def test_a_convolution_of_one_axis_has_no_responses():
 
 def test_a_dense_kernel_that_reads_an_image_has_templates_but_no_responses():
     kernel = fw.Kernel("hidden", "Dense", noise(3, 3, 1, 4), kind="dense")
-    assert names_drawn_for(kernel) == set(PICTURES) - {"activations", "favourites"}
+    assert names_drawn_for(kernel) == OF_LAYERS - {"activations", "favourites"}
 
 
 def test_a_kernel_of_a_custom_layer_is_drawn_as_filters_and_not_as_templates():
@@ -189,7 +190,7 @@ def test_strips_that_a_catalogue_goes_on_with_stay_as_they_are():
     assert [column.step for column in earlier["conv"].columns] == [0]
 
 
-@pytest.mark.parametrize("name", DEFAULT_PICTURES)
+@pytest.mark.parametrize("name", [name for name in DEFAULT_PICTURES if name in OF_LAYERS])
 def test_default_pictures_have_the_pixels_that_the_public_functions_draw(name):
     kernel = fw.Kernel("hidden", "Dense", noise(5, 5, 1, 9), kind="dense")
     snapshot = fw.Snapshot(3, (kernel,))
@@ -205,18 +206,40 @@ def test_default_pictures_have_the_pixels_that_the_public_functions_draw(name):
     )
 
 
+# The pictures of the whole network.
+
+
+def test_the_overview_is_drawn_once_and_of_no_layer():
+    catalogue = PictureCatalogue(["overview", "filters"], list("ab"), True, "epoch")
+    kernels = tuple(fw.Kernel(name, "", noise(3, 3, 1, 4)) for name in "ab")
+    snapshot = fw.Snapshot(0, kernels)
+    (drawing,) = catalogue.of_network(lambda: None)
+    assert drawing[:2] == ("overview", "")
+    of_layers = catalogue.of_kernels(snapshot, fw.score(snapshot))
+    assert {each.name for each in of_layers} == {"filters"}
+
+
+def test_the_overview_alone_draws_no_layer():
+    assert PictureCatalogue(["overview"], list("ab"), True, "epoch").layers == []
+
+
+def test_without_its_name_no_overview_is_drawn():
+    catalogue = PictureCatalogue(["filters"], ["a"], True, "epoch")
+    assert not list(catalogue.of_network(lambda: None))
+
+
 # Real fits.
 
 
-def test_the_default_pictures_are_filters_and_a_film_strip_of_the_first_layer(tmp_path):
+def test_the_default_pictures_are_an_overview_filters_and_a_film_strip_of_the_first_layer(tmp_path):
     tags = picture_tags(events_of_fit(convolutions(6), tmp_path))
     filters = {f"filters/0{place}_conv{place}" for place in (0, 2, 3, 5)}
-    assert tags == {*filters, "film_strip/00_conv0"}
+    assert tags == {"overview", *filters, "film_strip/00_conv0"}
 
 
 def test_a_dense_network_gets_templates_by_default(tmp_path):
     tags = picture_tags(events_of_fit(dense(), tmp_path))
-    assert tags == {"filters/00_hidden", "film_strip/00_hidden", "templates/00_hidden"}
+    assert tags == {"overview", "filters/00_hidden", "film_strip/00_hidden", "templates/00_hidden"}
 
 
 def test_a_custom_layer_gets_filters_by_default(tmp_path):
@@ -238,6 +261,18 @@ def test_a_custom_layer_gets_filters_by_default(tmp_path):
 def test_pictures_that_are_asked_for_by_name_are_drawn(tmp_path):
     tags = picture_tags(events_of_fit(dense(), tmp_path, images=["class_paths", "components"]))
     assert tags == {"class_paths/00_hidden", "components/00_hidden"}
+
+
+def test_the_overview_alone_can_be_asked_for(tmp_path):
+    tags = picture_tags(events_of_fit(convolutions(), tmp_path, images=["overview"]))
+    assert tags == {"overview"}
+
+
+def test_a_network_without_windows_has_an_overview_all_the_same(tmp_path):
+    model = keras.Sequential(
+        [layers.Input((SIDE, SIDE, 3)), layers.GlobalMaxPooling2D(), layers.Dense(2)]
+    )
+    assert picture_tags(events_of_fit(model, tmp_path)) == {"overview"}
 
 
 def test_one_name_need_not_be_in_a_list(tmp_path):

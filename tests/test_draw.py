@@ -25,7 +25,8 @@ MORE = {
     "activations": {"inputs": IMAGES},
     "favourites": {"inputs": IMAGES},
 }
-OTHER_ARGUMENTS = {"inputs", "path_templates", "movie"}  # no layer, or a path before it
+# no layer, or a path before it
+OTHER_ARGUMENTS = {"inputs", "path_templates", "movie", "overview"}
 
 
 def source_of(name):

@@ -195,7 +195,9 @@ ARGUMENTS = {
     "usual": {},
     "batches": {"freq": 2},
     "all pictures": {
-        "images": ["filters", "film_strip", "components", "activations", "favourites"]
+        "images": [
+            *("overview", "filters", "film_strip", "components", "activations", "favourites")
+        ]
     },
     "broken rule": {"rules": [broken_rule], "stop_on": ["x"]},
     "broken metric": {"metrics": {"mine": broken_metric}},
@@ -316,7 +318,8 @@ def test_writers_get_a_report_of_each_step_and_are_closed(tmp_path):
     watch = fw.FilterWatch(tmp_path, writers=[writer])
     fit(network(), watch, epochs=2)
     assert [report.scores for report in writer.reports] == list(watch.history)
-    assert {name for name, _ in writer.reports[-1].pictures} == {"filters", "film_strip"}
+    names = {name for name, _ in writer.reports[-1].pictures}
+    assert names == {"overview", "filters", "film_strip"}
     assert writer.reports[-1].diagnosis == watch.diagnosis
     assert writer.reports[-1].alarms == ()
     assert writer.close_calls == 1

@@ -68,6 +68,12 @@ def test_the_pictures_of_a_fit_are_images_at_their_steps(run, tmp_path):
     assert [name.split("+")[2] for name in of_first] == ["0", "1", "2"]
 
 
+def test_a_picture_of_the_whole_network_has_no_layer_in_its_name(run):
+    MLflow().write(report(1, [], {("overview", ""): picture()}))
+    (path,) = (file for file in files(run, "images") if file.suffix == ".png")
+    assert path.name.startswith("filterwatch~overview+")
+
+
 def test_a_picture_keeps_its_colours(run):
     MLflow().write(report(1, [], {("filters", "conv"): picture()}))
     (path,) = (file for file in files(run, "images") if file.suffix == ".png")

@@ -63,7 +63,7 @@ def test_tags_are_measure_place_and_layer(run):
     places = ["00_first", "01_second", "02_head"]
     curves = {f"{score}/{place}" for score in ("dead", "update", "rotation") for place in places}
     curves |= {f"norm/{place}" for place in places} | {"noise/00_first", "noise/01_second"}
-    pictures = {"filters/00_first", "filters/01_second", "film_strip/00_first"}
+    pictures = {"overview", "filters/00_first", "filters/01_second", "film_strip/00_first"}
     histograms = {f"norm_per_filter/{place}" for place in places}
     histograms |= {"noise_per_filter/00_first", "noise_per_filter/01_second"}
     network = {"filter_noise", "dead_filters", "alarm_count"}

@@ -76,6 +76,12 @@ def picture_file(trackio, logged):
     return Path(trackio.utils.MEDIA_DIR, logged["file_path"])
 
 
+def test_a_picture_of_the_whole_network_has_no_layer_in_its_name(trackio, run):
+    Trackio().write(report(1, [], {("overview", ""): picture()}))
+    (row,) = logs(trackio, run)
+    assert picture_file(trackio, row["filterwatch/overview"]).suffix == ".png"
+
+
 def test_a_picture_keeps_its_colours(trackio, run):
     Trackio().write(report(1, [], {("filters", "conv"): picture()}))
     (row,) = logs(trackio, run)

@@ -103,6 +103,12 @@ def test_the_pictures_of_a_fit_are_files_of_the_run(run, tmp_path):
     assert len({Path(run.dir, path).read_bytes() for path in paths}) == 3
 
 
+def test_a_picture_of_the_whole_network_has_no_layer_in_its_name(run):
+    WandB().write(report(1, [], {("overview", ""): picture()}))
+    (row,) = rows(run)
+    assert row["filterwatch/overview/path"].endswith(".png")
+
+
 def test_a_picture_keeps_its_colours(run):
     WandB().write(report(1, [], {("filters", "conv"): picture()}))
     (row,) = rows(run)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import keras_filterwatch as fw
 from benchmarks.fuzz.models import Network, data_of
 
-PICTURES = ("filters", "film_strip", "templates", "class_paths", "components")
+PICTURES = ("overview", "filters", "film_strip", "templates", "class_paths", "components")
 PROBE_PICTURES = ("activations", "favourites")
 
 

@@ -1,7 +1,7 @@
 """Pictures: each function takes a model, a callback or arrays, and returns a Pillow image.
 
 All have one order of arguments: the source, the layer, then what else the picture needs. `movie`
-writes a file: the source, the path, the layer.
+writes a file: the source, the path, the layer. `overview` shows all layers, and takes none.
 """
 
 from keras_filterwatch.draw.class_paths import class_paths
@@ -11,6 +11,7 @@ from keras_filterwatch.draw.evidence import evidence
 from keras_filterwatch.draw.film_strip import film_strip
 from keras_filterwatch.draw.filters import filters
 from keras_filterwatch.draw.movie import movie
+from keras_filterwatch.draw.overview import overview
 from keras_filterwatch.draw.responses import activations, favourites, inputs
 from keras_filterwatch.draw.templates import templates
 
@@ -24,6 +25,7 @@ __all__ = [
     "filters",
     "inputs",
     "movie",
+    "overview",
     "path_templates",
     "templates",
 ]

@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_filterwatch.draw.colours import LIGHT_GREY, Colour, blue_to_red, colours_around_grey
+from keras_filterwatch.draw.colours import (
+    LIGHT_GREY,
+    Colour,
+    Pixels,
+    blue_to_red,
+    colours_around_grey,
+)
 from keras_filterwatch.draw.indexed import image_of, ink, white_image
 from keras_filterwatch.draw.lettering import (
     Font,
@@ -90,11 +96,16 @@ def colour_scale(limit: float, coloured: bool = False, least: float | None = Non
         coloured: True for the colours of three channels, False for those from blue to red.
         least: the least number; -limit if None.
     """
-    font = font_of(12)
     least = -limit if least is None else least
     ramp = np.linspace(least, limit, 101)[np.newaxis]
     grey_ramp = np.stack([ramp] * 3, axis=-1)
     colours = colours_around_grey(grey_ramp, limit) if coloured else blue_to_red(ramp, limit)
+    return scale_bar(colours, least, limit)
+
+
+def scale_bar(colours: Pixels, least: float, limit: float) -> Image.Image:
+    """Returns a row of 101 colours as a bar, with the numbers at its ends beside it."""
+    font = font_of(12)
     ends = [f"{least:.2g}", f"{limit:.2g}"]
     left, right = (int(text_width(end, font)) + 5 for end in ends)
     bar = image_of(colours.repeat(10, axis=0))

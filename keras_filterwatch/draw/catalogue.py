@@ -14,7 +14,9 @@ from keras_filterwatch import draw
 from keras_filterwatch.draw.dense import reads_image
 from keras_filterwatch.draw.film_strip import FilmStrip
 from keras_filterwatch.draw.filters import picture_of_filters
+from keras_filterwatch.draw.overview import picture_of_training
 from keras_filterwatch.draw.templates import picture_of_templates
+from keras_filterwatch.draw.training_state import TrainingState
 from keras_filterwatch.kernels import Kernel, Snapshot
 from keras_filterwatch.quantised import WHOLE, QuantisedKernel
 from keras_filterwatch.scores import Scores
@@ -47,18 +49,21 @@ class CataloguedPicture:
 
     Attributes:
         description: what it shows, in a line.
-        draw: draws it for one kernel.
+        draw: draws it for one kernel, from `StepData`; one of the whole network is drawn from a
+            `TrainingState` alone.
         is_drawn_for: tells which kernels it can be drawn for, of those with a window.
         first_layer_only: True if it is drawn for the first such kernel only.
         needs_probe: True if it asks the model for its outputs for probe inputs.
+        of_network: True if it is drawn once at each step, for the whole network.
         default: True if it is drawn where the user names no pictures.
     """
 
     description: str
-    draw: Callable[[StepData, Kernel], Image.Image]
+    draw: Callable[..., Image.Image]
     is_drawn_for: Callable[[Kernel], bool] = lambda kernel: True
     first_layer_only: bool = False
     needs_probe: bool = False
+    of_network: bool = False
     default: bool = False
 
 
@@ -68,6 +73,12 @@ def _returns_images(kernel: Kernel) -> bool:
 
 
 PICTURES: dict[str, CataloguedPicture] = {
+    "overview": CataloguedPicture(
+        "all layers over all steps, with alarms, diagnosis, loss and accuracy",
+        picture_of_training,
+        of_network=True,
+        default=True,
+    ),
     "filters": CataloguedPicture(
         "the filters of each layer",
         lambda data, kernel: picture_of_filters(
@@ -114,14 +125,18 @@ DEFAULT_PICTURES = tuple(name for name, picture in PICTURES.items() if picture.d
 
 
 class Drawing(NamedTuple):
-    """A picture that is not drawn yet: its name, its layer's name and what draws it."""
+    """A picture that is not drawn yet: its name, its layer's name and what draws it.
+
+    The layer's name of a picture of the whole network is `""`.
+    """
 
     name: str
     layer: str
     draw: Callable[[], Image.Image]
 
 
-Pictures: TypeAlias = dict[tuple[str, str], Image.Image]  # by the picture's and the layer's name
+# by the picture's and the layer's name, which is "" where it shows the whole network
+Pictures: TypeAlias = dict[tuple[str, str], Image.Image]
 
 
 class PictureCatalogue:
@@ -135,7 +150,8 @@ class PictureCatalogue:
         step_unit: what a step is: `"epoch"` or `"step"`.
 
     Attributes:
-        layers: the names of the kernels that are drawn; none without pictures.
+        step_unit: what a step is.
+        layers: the names of the kernels that are drawn; none without pictures of layers.
         film_strips: the history of each kernel that is drawn, or would be if there were pictures,
             by its name. Each has at most 16 `QuantisedKernel`s.
         quantised: the kernels of the last step that are recorded, by their names: those with a
@@ -154,9 +170,10 @@ class PictureCatalogue:
         self._layers_with_history = (
             list(layers) if draw_all else _evenly_spaced(layers, _MAX_LAYERS)
         )
-        self.layers = self._layers_with_history if names else []
+        of_layers = any(not PICTURES[name].of_network for name in names)
+        self.layers = self._layers_with_history if of_layers else []
         self._names = tuple(names)
-        self._step_unit = step_unit
+        self.step_unit = step_unit
 
     def add_step(self, snapshot: Snapshot, scores: Scores) -> None:
         """Adds one step to the histories. Copies the weights that it needs."""
@@ -169,7 +186,7 @@ class PictureCatalogue:
         }
         for name in self._layers_with_history:
             if name in self.quantised:
-                strip = self.film_strips.setdefault(name, FilmStrip(self._step_unit))
+                strip = self.film_strips.setdefault(name, FilmStrip(self.step_unit))
                 strip.add(snapshot.step, self.quantised[name], scores[name].get("noise", math.nan))
 
     def restore(self, film_strips: Mapping[str, FilmStrip]) -> None:
@@ -197,13 +214,31 @@ class PictureCatalogue:
         data = StepData(snapshot, self.film_strips, Scores(snapshot.step, 0, {}), model, probe)
         return self._drawings(data, needs_probe=True)
 
+    def of_network(self, state: Callable[[], TrainingState]) -> Iterator[Drawing]:
+        """Yields the pictures of the whole network.
+
+        Args:
+            state: returns what is known after the last step, which was judged before.
+        """
+        for name, picture in PICTURES.items():
+            if name in self._names and picture.of_network:
+                yield Drawing(name, "", partial(_draw_state, picture, state))
+
     def _drawings(self, data: StepData, needs_probe: bool) -> Iterator[Drawing]:
         kernels = [kernel for kernel in data.snapshot.kernels if kernel.name in self.layers]
         for name, picture in PICTURES.items():
-            if name in self._names and picture.needs_probe == needs_probe:
+            if (
+                name in self._names
+                and picture.needs_probe == needs_probe
+                and not picture.of_network
+            ):
                 suitable = [kernel for kernel in kernels if picture.is_drawn_for(kernel)]
                 for kernel in suitable[:1] if picture.first_layer_only else suitable:
                     yield Drawing(name, kernel.name, partial(picture.draw, data, kernel))
+
+
+def _draw_state(picture: CataloguedPicture, state: Callable[[], TrainingState]) -> Image.Image:
+    return picture.draw(state())
 
 
 def _evenly_spaced(names: Sequence[str], most: int) -> list[str]:

@@ -1,5 +1,7 @@
 """Numbers as colours: from blue to red, in colour around grey, or as a photograph."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,32 +33,40 @@ _BLUE_TO_RED = (  # RdBu of ColorBrewer, which people with any colour vision tel
     WHITE,
     *((253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31)),
 )
-_BLUES_AND_REDS = np.linspace(0, len(_BLUE_TO_RED) - 1, 127)
+# Scores, as on the page (view/page/colours.js): both become darker all the way.
+_GOOD_TO_BAD = ((228, 238, 241), (248, 227, 172), (242, 169, 90), (207, 90, 35), (123, 30, 12))
+_LOW_TO_HIGH = ((233, 238, 247), (169, 192, 226), (95, 139, 203), (44, 84, 153), (15, 42, 94))
+_SCORE_LEVELS = 23
 _TEXT_LEVELS = [level * 255 // 7 for level in range(8)]  # from white to the grey of letters
 _PHOTOGRAPH_GREYS = 64
+
+
+def _between(colours: Sequence[Colour], count: int) -> Array:
+    """Returns `(count, 3)` colours, evenly between those given."""
+    places = np.linspace(0, len(colours) - 1, count)
+    channels = [np.interp(places, range(len(colours)), each) for each in zip(*colours, strict=True)]
+    return np.stack(channels, axis=-1).astype(int)
+
 
 # Pictures are drawn in one palette: a pixel is a place in it. 8 bits instead of 24 make them three
 # times as fast to draw and to compress. Only what is drawn in colour around grey, or a photograph
 # in colour, has more colours than a palette can have: its pixels are red, green and blue.
 PALETTE: Pixels = np.concatenate(
     [
-        np.stack(
-            [
-                np.interp(_BLUES_AND_REDS, range(len(_BLUE_TO_RED)), channel)
-                for channel in zip(*_BLUE_TO_RED, strict=True)
-            ],
-            axis=-1,
-        ).astype(int),
+        _between(_BLUE_TO_RED, 127),
         [_MAGENTA],
         [[round(255 - level * (255 - DARK_GREY[0]) / 255)] * 3 for level in _TEXT_LEVELS],
         [LIGHT_GREY],
         list(FRAME_COLOURS.values()),
+        _between(_GOOD_TO_BAD, _SCORE_LEVELS),
+        _between(_LOW_TO_HIGH, _SCORE_LEVELS),
         [[round(level * 255 / (_PHOTOGRAPH_GREYS - 1))] * 3 for level in range(_PHOTOGRAPH_GREYS)],
     ]
 ).astype(np.uint8)
 _ZERO, _NOT_FINITE = 63, 127  # the places of white, in the middle of the colours, and of magenta
 TEXT_PLACE = 128  # of white, which the greys of letters follow
 _PHOTOGRAPH_PLACE = len(PALETTE) - _PHOTOGRAPH_GREYS
+_SCORE_PLACE = _PHOTOGRAPH_PLACE - 2 * _SCORE_LEVELS
 
 
 def palette_place(colour: Colour) -> int:
@@ -105,6 +115,23 @@ def colours_around_grey(values: Array, limit: float) -> Pixels:
     levels = np.clip(values / limit, -1, 1) * 127 + 128
     levels[~np.isfinite(values).all(axis=-1)] = _MAGENTA
     return np.rint(levels, out=levels).astype(np.uint8)
+
+
+def score_colours(shares: Array, of_quality: bool) -> Pixels:
+    """Returns places in the palette: pale at 0, dark at 1. NaN gets any of them.
+
+    Args:
+        shares: how far each value is on the way from one end of its score's range to the other.
+        of_quality: True for the colours from good, 0, to bad; False for those from low to high.
+
+    Example:
+        >>> PALETTE[score_colours(np.array([0.0, 1.0]), of_quality=True)].tolist()
+        [[228, 238, 241], [123, 30, 12]]
+    """
+    levels = np.rint(np.clip(np.nan_to_num(shares), 0, 1) * (_SCORE_LEVELS - 1))
+    start = _SCORE_PLACE if of_quality else _SCORE_PLACE + _SCORE_LEVELS
+    places: Pixels = (start + levels).astype(np.uint8)
+    return places
 
 
 def photograph(values: Array, low: float, high: float) -> Pixels:

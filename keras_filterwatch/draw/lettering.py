@@ -23,6 +23,7 @@ def font_of(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
+@lru_cache(maxsize=2048)  # the names of layers are the same at each step
 def shorten(text: str, font: Font, width: int) -> str:
     """Returns a text that fits into `width` pixels: a long one keeps its start and its end.
 
@@ -103,6 +104,27 @@ def draw_one_text(
         np.copyto(part, PALETTE[places], where=is_inked[..., np.newaxis])
     else:
         np.copyto(part, places, where=is_inked)
+
+
+def draw_number(
+    picture: Image.Image | Pixels, x: int, y: int, text: str, font: Font, anchor: str = "lm"
+) -> None:
+    """Draws a short text character by character, which are drawn once for all texts.
+
+    A number that is another one at each step is drawn in a tenth of the time that `draw_one_text`
+    takes for it. Its characters are placed at whole pixels.
+
+    Args:
+        picture, y, font: as `draw_one_text` takes them.
+        x: where the text begins, has its middle or ends, as the anchor says.
+        text: such as a number.
+        anchor: `"l"`, `"m"` or `"r"`, and the vertical part of Pillow's anchors.
+    """
+    widths = [round(text_width(character, font)) for character in text]
+    x -= {"l": 0, "m": sum(widths) // 2, "r": sum(widths)}[anchor[0]]
+    for character, width in zip(text, widths, strict=True):
+        draw_one_text(picture, x, y, character, font, f"l{anchor[1]}")
+        x += width
 
 
 class _Letters(NamedTuple):

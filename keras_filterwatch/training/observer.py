@@ -152,9 +152,9 @@ class Observer:
             self._notices.warn_once(f"model {model.name!r} has no kernels", "Nothing is watched")
         elif names and not windows and self._layers is None:
             self._notices.say(
-                "No kernel has a window larger than 1, so there are no pictures, noise scores and "
-                "`filter_noise`. A Dense layer that reads images has a window where a Flatten "
-                "layer stands before it, or where `window` says so: FilterWatch(..., "
+                "No kernel has a window larger than 1, so there are no pictures of filters, noise "
+                "scores and `filter_noise`. A Dense layer that reads images has a window where a "
+                "Flatten layer stands before it, or where `window` says so: FilterWatch(..., "
                 f"window={{{names[0]!r}: (height, width, channels)}})."
             )
 

@@ -9,6 +9,7 @@ from keras_filterwatch.alarms import Judgement, Rule, follow
 from keras_filterwatch.diagnosis import CANNOT_TELL, Diagnosis, diagnose
 from keras_filterwatch.draw.catalogue import Drawing, PictureCatalogue, Pictures
 from keras_filterwatch.draw.film_strip import FilmStrip
+from keras_filterwatch.draw.training_state import TrainingState
 from keras_filterwatch.history import History
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.model_facts import ModelFacts
@@ -166,7 +167,7 @@ class Recorder:
             with self._notices.guard(
                 f"the picture {name!r} could not be drawn",
                 "The picture is missing",
-                where=f"layer {layer!r}",
+                where=f"layer {layer!r}" if layer else "",
                 step=step,
             ):
                 pictures[name, layer] = draw()
@@ -191,7 +192,11 @@ class Recorder:
             step=scores.step,
         ):
             self.catalogue.add_step(snapshot, scores)
-        drawings = self.catalogue.of_kernels(snapshot, scores)
+        # after the judgement, since the overview shows alarms and diagnosis
+        drawings = [
+            *self.catalogue.of_network(self._state),
+            *self.catalogue.of_kernels(snapshot, scores),
+        ]
         self._write({**pictures, **self.pictures(drawings, scores.step)})
         if self._record:
             self._batches, self._checksums = batches, checksums(snapshot)
@@ -246,6 +251,16 @@ class Recorder:
                 step=report.scores.step,
             ):
                 writer.write(report)
+
+    def _state(self) -> TrainingState:
+        """Returns what a picture of the whole network shows after the last step."""
+        results = self._results
+        return TrainingState.of_history(
+            results.history,
+            results.judgement.raised,
+            self.diagnosis(results),
+            unit=self.catalogue.step_unit,
+        )
 
     def _record_step(self, record: RecordWriter, kernels: Mapping[str, QuantisedKernel]) -> None:
         """Appends the last step to the record, after it was written everywhere else.

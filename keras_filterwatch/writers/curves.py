@@ -57,18 +57,21 @@ def curves(report: Report, scalars: str | Collection[str] | None = None) -> dict
 def picture_tags(report: Report) -> "dict[str, Image.Image]":
     """Returns the pictures of a report by tag, `<picture>/<NN>_<layer>`.
 
+    That of a picture of the whole network is its name alone.
+
     Example:
         >>> from PIL import Image
         >>> from keras_filterwatch import Diagnosis, Report
         >>> layer = LayerScores("Conv2D", (3, 3, 1, 8), "untrained", {}, {})
-        >>> pictures = {("filters", "conv"): Image.new("RGB", (8, 8))}
+        >>> image = Image.new("RGB", (8, 8))
+        >>> pictures = {("overview", ""): image, ("filters", "conv"): image}
         >>> report = Report(Scores(0, 0, {"conv": layer}), pictures, (), Diagnosis("", (), ""))
         >>> [*picture_tags(report)]
-        ['filters/00_conv']
+        ['overview', 'filters/00_conv']
     """
     tags = layer_tags(report.scores)
     return {
-        f"{name}/{tags.get(layer, printable(layer))}": image
+        f"{name}/{tags.get(layer, printable(layer))}" if layer else name: image
         for (name, layer), image in report.pictures.items()
     }
 
