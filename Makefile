@@ -25,8 +25,16 @@ test-backends: test $(VENV)-jax/ready $(VENV)-torch/ready
 test-trackers: $(VENV)-trackers/ready
 	KERAS_BACKEND=jax $(VENV)-trackers/bin/python -m pytest -m "trackers or remote"
 
+# The JavaScript of the page: its format, faults, types and tests. Needs Node.js 20.19 or newer.
+test-page: tests/page/node_modules/.package-lock.json
+	cd tests/page && npm run --silent check && npm run --silent types && npm test --silent
+
+tests/page/node_modules/.package-lock.json: tests/page/package.json tests/page/package-lock.json
+	cd tests/page && npm ci --silent
+
 clean:
-	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch $(VENV)-trackers logs before-after.png filters.gif templates.png
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch $(VENV)-trackers logs before-after.png filters.gif templates.png \
+		tests/page/node_modules
 
 $(VENV)/ready: EXTRAS = tensorflow,examples,test,test-tensorflow
 $(VENV)-jax/ready: EXTRAS = jax,test,test-jax
@@ -37,4 +45,4 @@ $(VENV)/ready $(VENV)-jax/ready $(VENV)-torch/ready $(VENV)-trackers/ready: setu
 	$(@D)/bin/python -m pip install $(PIP_OPTIONS) --editable ".[$(EXTRAS)]"
 	touch $@
 
-.PHONY: test demo test-backends test-trackers clean
+.PHONY: test demo test-backends test-trackers test-page clean
