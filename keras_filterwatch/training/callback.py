@@ -18,7 +18,7 @@ from keras_filterwatch.model import backends
 from keras_filterwatch.model.probe import take_probe
 from keras_filterwatch.model.selection import parse_layers
 from keras_filterwatch.rules import default_rules
-from keras_filterwatch.runs import summary
+from keras_filterwatch.runs import Run, summary
 from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import UserMetric
 from keras_filterwatch.sources.frameworks import check_is_keras_3
@@ -33,6 +33,7 @@ from keras_filterwatch.training.other_callbacks import has_backup, misplaced_cal
 from keras_filterwatch.training.processes import check_stop_on, current_processes
 from keras_filterwatch.training.recorder import Recorder, Results
 from keras_filterwatch.training.stopping import Stopping
+from keras_filterwatch.view.notebook import recorded_as_html
 from keras_filterwatch.writers import Writer
 
 _BATCH_HOOKS = ("on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_predict_batch_end")
@@ -65,8 +66,9 @@ class FilterWatch(keras.callbacks.Callback):
             since `overfitting` compares that loss with the validation data's. The first 256 inputs
             are copied when the callback is made.
         images: names of the pictures to draw (`keras_filterwatch.draw.catalogue.PICTURES`); True
-            for `"filters"`, `"film_strip"` and `"templates"`, False for none. They show the first
-            layer with a window larger than 1 and three deeper ones, or all that `layers` names.
+            for `"overview"`, `"filters"`, `"film_strip"` and `"templates"`, False for none. The
+            overview shows all layers; the others show the first layer with a window larger than 1
+            and three deeper ones, or all that `layers` names.
         rules: functions `history -> alarms`; None for `default_rules()`.
         metrics: further scores, name -> function of an array `(*spatial, channels, filters)`
             that returns a number, or one per filter.
@@ -286,6 +288,29 @@ class FilterWatch(keras.callbacks.Callback):
             f"all steps: tensorboard --logdir {self.log_dir} --samples_per_plugin images=1000"
         )
         self._notices.say("\n".join(lines))
+
+    def report(self, path: str | os.PathLike[str], max_bytes: int | None = None) -> Path:
+        """Writes what is recorded so far as one HTML file, as `Run.report` does; returns its path.
+
+        It waits until the last step is recorded. Of several processes that train together only the
+        first one has the record and writes; the others return the path at once.
+
+        Args:
+            path, max_bytes: as `Run.report` takes them.
+
+        Raises:
+            ValueError: nothing was recorded yet, or this is a copy; or as `Run.report`.
+            OSError: as `Run.report`.
+        """
+        is_first = self._processes.is_first
+        return self._recorded().report(path, max_bytes) if is_first else Path(path)
+
+    def _repr_html_(self) -> str:
+        return recorded_as_html(self._recorded)
+
+    def _recorded(self) -> Run:
+        """Returns the run as it is recorded so far; a ValueError says why there is none."""
+        return self._run.recorded(is_copy=self._copied is not None)
 
     # What Keras asks and calls, in its order.
 

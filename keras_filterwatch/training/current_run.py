@@ -4,10 +4,11 @@ import contextlib
 from typing import Any
 
 from keras_filterwatch.kernels import Snapshot
-from keras_filterwatch.record import RecordWriter
+from keras_filterwatch.record import DamagedRecordError, RecordWriter, read_record
 from keras_filterwatch.record.first_kernels import read_first_kernels
-from keras_filterwatch.runs import child_runs
+from keras_filterwatch.runs import Run, child_runs
 from keras_filterwatch.storage import Folder
+from keras_filterwatch.text import described
 from keras_filterwatch.training.clock import Clock
 from keras_filterwatch.training.folder_lock import is_locked_elsewhere
 from keras_filterwatch.training.notices import Notices
@@ -87,6 +88,33 @@ class CurrentRun:
         self._recorder.wait()
         if self._folder and self._folder.lock:
             self._folder.lock.release()
+
+    def recorded(self, is_copy: bool = False) -> Run:
+        """Waits for the last step and returns the run as it is recorded now.
+
+        Args:
+            is_copy: whether this belongs to a copy, for the message.
+
+        Raises:
+            ValueError: nothing was recorded yet, or it cannot be read.
+        """
+        self._recorder.wait()
+        if self._folder is None:
+            place = self._log_folder.location
+            raise ValueError(
+                "this FilterWatch is a copy, which has recorded nothing: "
+                f"fw.read({place!r}) has the run of the FilterWatch that watched the training."
+                if is_copy
+                else "this FilterWatch has recorded nothing yet: pass it to model.fit(..., "
+                f"callbacks=[watch]) first. An earlier run is read by fw.read({place!r})."
+            )
+        try:
+            return Run(read_record(self._folder.folder))
+        except (OSError, DamagedRecordError) as error:
+            raise ValueError(
+                f"the record of this training cannot be read ({described(error)}): "
+                "watch.problems may say why."
+            ) from error
 
     def _connect(self, run: RunFolder) -> None:
         """Lets further steps be written to the folder of a run."""
