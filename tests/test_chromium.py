@@ -1,39 +1,23 @@
 """What TensorBoard shows of a real training, in a real browser: Debian's chromium and driver."""
 
-import os
 import re
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
+import browser_pages
 import keras
 import numpy as np
 import pytest
+from browser_pages import chromium, find, wait_until
 from keras import layers
-from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 from viewer import ask, read, serving
 
 import keras_filterwatch as fw
 from keras_filterwatch.writers.tensorboard import TensorBoard
 
 pytestmark = pytest.mark.browser
-
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-    *("--disable-background-networking", "--disable-quic", "--no-first-run"),
-    *("--disable-component-update", "--disable-sync", "--window-size=1400,1900"),
-)
-DEEP = """
-const deep = (selector, root) => {
-    const trees = [...root.querySelectorAll("*")].map(e => e.shadowRoot).filter(Boolean);
-    return [...root.querySelectorAll(selector), ...trees.flatMap(tree => deep(selector, tree))];
-};
-return deep(arguments[0], arguments[1] ? arguments[1].shadowRoot : document);
-"""
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +51,8 @@ def server(logs):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    # a driver that is named is taken as it is; Selenium would download one otherwise
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -90,25 +68,8 @@ def show(browser, server):
 
 @pytest.fixture
 def keep(browser, tmp_path):
-    """Keeps what the browser shows as `<name>.png`, in $FILTERWATCH_SCREENSHOTS if that is set."""
-
-    def keep(name):
-        directory = Path(os.environ.get("FILTERWATCH_SCREENSHOTS", tmp_path))
-        directory.mkdir(parents=True, exist_ok=True)
-        assert browser.save_screenshot(str(directory / f"{name}.png"))
-
-    return keep
-
-
-def find(browser, selector, card=None):
-    """Elements of the page, or of a card, also those in shadow trees, where TensorBoard lives."""
-    return browser.execute_script(DEEP, selector, card)
-
-
-def wait_until(browser, true, what):
-    """TensorBoard shows things when they come."""
-    wait = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])
-    wait.until(lambda _: true(), f"after a minute, not yet: {what}")
+    """Keeps what the browser shows as `<name>.png`."""
+    return lambda name: browser_pages.keep(browser, name, tmp_path)
 
 
 def pictures(browser):
@@ -128,11 +89,15 @@ def pictures(browser):
 def test_pictures_are_shown_in_full_and_the_last_step_first(logs, browser, show, keep):
     show("images")
     wait_until(browser, lambda: len(pictures(browser)) == 3, "three pictures")
+    # TensorBoard opens the first two groups by itself
+    groups = [each for each in find(browser, "button.heading") if "overview" in each.text]
+    browser.execute_script("arguments[0].click()", groups[0])
+    wait_until(browser, lambda: len(pictures(browser)) == 4, "four pictures")
     keep("images")
     written = read(logs / "filterwatch")
     assert {tag: (step, width) for tag, (step, _, width) in pictures(browser).items()} == {
         tag: (6, int(written[tag][-1][1][0]))
-        for tag in ("film_strip/00_first", "filters/00_first", "filters/01_second")
+        for tag in ("overview", "film_strip/00_first", "filters/00_first", "filters/01_second")
     }
 
 
