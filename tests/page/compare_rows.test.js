@@ -69,8 +69,8 @@ test("the sentence says which layer changed most and how", () => {
   );
   assert.equal(
     compareSentence(rows, [NOISE, NORM], side(9), side(1)),
-    "first changed most between epoch 1 and epoch 9: its kernel turned by 0.125 (1 − cosine), " +
-      "noise fell by 0.5.",
+    "first changed most between epoch 1 and epoch 9: noise fell by 0.5, " +
+      "its kernel turned by 0.125 (1 − cosine).",
   );
 });
 

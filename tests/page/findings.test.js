@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alarmPhase, alarmSpan, alarmsAt } from "../../keras_filterwatch/view/page/findings.js";
+import {
+  alarmPhase,
+  alarmSpan,
+  alarmsAt,
+  scoreOfWorstAlarm,
+} from "../../keras_filterwatch/view/page/findings.js";
 import { madeUpAlarm } from "./made_up_run.js";
 
 test("an alarm holds from its first step until the one at which it ended", () => {
@@ -29,7 +34,20 @@ test("alarms that hold come first, and of them errors", () => {
   );
 });
 
-test("the span of an alarm says when it began and ended", () => {
-  assert.equal(alarmSpan(madeUpAlarm({ step: 3 }), "epoch"), "since epoch 3");
-  assert.equal(alarmSpan(madeUpAlarm({ step: 0, ended: 2 }), "epoch"), "start to 2");
+test("the span of an alarm says when it was raised and ended", () => {
+  assert.equal(alarmSpan(madeUpAlarm({ step: 3 }), "epoch"), "raised at epoch 3");
+  assert.equal(
+    alarmSpan(madeUpAlarm({ step: 0, ended: 2 }), "epoch"),
+    "raised at start, ended at 2",
+  );
+});
+
+test("the heat map begins with the score that shows the worst alarm at the newest step", () => {
+  const scores = ["noise", "dead_units", "norm"].map((name) => ({ name }));
+  const run = { steps: [0, 5], scores, alarms: [] };
+  assert.equal(scoreOfWorstAlarm(run), "noise");
+  const dead = madeUpAlarm({ rule: "dead", layer: "conv", level: "warning", step: 3 });
+  assert.equal(scoreOfWorstAlarm({ ...run, alarms: [dead] }), "dead_units");
+  assert.equal(scoreOfWorstAlarm({ ...run, alarms: [{ ...dead, level: "note" }] }), "noise");
+  assert.equal(scoreOfWorstAlarm({ ...run, alarms: [{ ...dead, ended: 4 }] }), "noise");
 });

@@ -78,6 +78,7 @@ function CompareChoice({ run, runs, state, go, now, before, otherRun }) {
   const names = runs.map(({ name }) => name).filter((name) => name !== run.name);
   const moves = state.otherStep === null;
   return html`<div class="compare-choice">
+    <span>Compare with</span>
     ${
       names.length > 0 &&
       html`<select aria-label="Run to compare with" value=${otherRun}

@@ -100,6 +100,7 @@ export function compareSentence(rows, scores, now, before) {
     parts.push(
       `${scoreTitle(score.name)} ${change > 0 ? "rose" : "fell"} by ${formatNumber(Math.abs(change))}`,
     );
+    if (share(score) > (most.rotation || 0)) parts.reverse();
   }
   return `${most.pair.name} changed most between ${before.name} and ${now.name}: ${parts.join(", ")}.`;
 }

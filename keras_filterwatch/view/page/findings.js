@@ -37,11 +37,33 @@ export function alarmsNow(alarms, step) {
 }
 
 /**
- * Returns the span of an alarm in words: "since epoch 3", "epoch 3 to 7".
+ * Returns when an alarm was raised and ended: "raised at epoch 3". The fault itself may be older.
  */
 export function alarmSpan({ step, ended }, unit) {
   const begin = formatStep(step, unit);
-  return ended === null ? `since ${begin}` : `${begin} to ${ended.toLocaleString("en")}`;
+  return `raised at ${begin}${ended === null ? "" : `, ended at ${ended.toLocaleString("en")}`}`;
+}
+
+// the scores in which the fault that a rule names can be seen
+const SCORES_OF_RULES = {
+  dead: ["dead_units", "dead"],
+  saturated: ["saturated_units", "rail"],
+  vanishing: ["gradient"],
+  stalled: ["rotation"],
+  exploding: ["norm"],
+  shrinking: ["norm"],
+};
+
+/**
+ * Returns the score that shows the worst alarm about a layer at the newest step; without one, the most
+ * important score.
+ * @param {import("./types.d.ts").RunDocument} run
+ */
+export function scoreOfWorstAlarm(run) {
+  const names = run.scores.map(({ name }) => name);
+  const alarms = alarmsNow(run.alarms, run.steps.at(-1));
+  const worst = alarms.find(({ layer, level }) => layer && level !== "note");
+  return SCORES_OF_RULES[worst?.rule]?.find((name) => names.includes(name)) ?? names[0] ?? "";
 }
 
 const NO_DIAGNOSIS = {
@@ -65,7 +87,7 @@ export function Findings({ run, state, go }) {
     <div class="alarms">
       <h2 class="small">Alarms and notes <span class="faint">${alarms.length || "none so far"}</span></h2>
       <ul>${alarms.map(({ alarm: { rule, layer, step, level, message, ended }, phase }) => {
-        const span = (phase === "now" ? "" : `${phase}, `) + alarmSpan({ step, ended }, run.unit);
+        const span = (phase === "later" ? "later: " : "") + alarmSpan({ step, ended }, run.unit);
         return html`<li key=${[rule, layer, step].join()} class=${phase}>
           <button class="alarm ${level}" onClick=${() => go(layer ? { step, layer, view: "layer" } : { step })}>
             <span class="alarm-level"><span aria-hidden="true">${level === "note" ? "●" : "▲"}</span> ${capitalised(level)}</span>

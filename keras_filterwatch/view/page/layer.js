@@ -64,8 +64,8 @@ function LayerHead({ source, run, state, go, place, layer }) {
     ${alarms.map(
       (alarm) => html`<p key=${`${alarm.rule} ${alarm.step}`}>
         <strong class=${alarm.level}>${alarm.level}</strong> ${alarm.message} <span class="faint">${alarmSpan(alarm, run.unit)}</span>
-        ${alarm.filters.slice(0, MOST_BUTTONS).map(filterButton)}
-        ${alarm.filters.length > MOST_BUTTONS && ` and ${alarm.filters.length - MOST_BUTTONS} more`}
+        ${alarm.filters.length < layer.shape.at(-1) && alarm.filters.slice(0, MOST_BUTTONS).map(filterButton)}
+        ${alarm.filters.length < layer.shape.at(-1) && alarm.filters.length > MOST_BUTTONS && ` and ${alarm.filters.length - MOST_BUTTONS} more`}
       </p>`,
     )}
   </section>`;
@@ -80,7 +80,7 @@ function LayerPictures({ source, run, state, place }) {
   return (
     pictures.length > 0 &&
     html`<section aria-label="Pictures">
-    <h2>Drawn while the training ran</h2>
+    <h2>What the layer returns, as drawn while the training ran</h2>
     ${pictures.map((picture) => html`<${RunPicture} key=${picture.name} ...${{ source, run, picture }} step=${stepAt(picture.steps, state.step)} />`)}
   </section>`
   );

@@ -96,7 +96,8 @@ function FilterPicture({ run, state, go, layer, document, kernel, limit, filter,
       <span class="scale-colours" style=${{ background: `linear-gradient(to right, ${colours})` }}></span>
       <span class="scale-numbers"><span>${formatNumber(-full)}</span><span>0</span><span>${formatNumber(full)}</span></span>
       <span class="faint">Full colour at the 99.5 % quantile of the absolute weights of ${steps}.
-        ${isColour && " Red, green and blue are the three channels; grey is zero."}</span>
+        ${isColour && " Red, green and blue are the three channels; grey is zero."}
+        ${kernel.channels > 1 && !isColour && " A row for each filter, a column for each input channel."}</span>
     </div>
     <p class="reading" aria-live="polite">${reading()}</p>
     <${KernelCanvas} ...${{ kernel, order, limit: full, zoom: state.zoom, selected: filter }} marks=${descriptions}

@@ -26,7 +26,7 @@ export function Overview(props) {
 }
 
 /**
- * Returns the losses, then the accuracies that Keras logged: their names, and values at the columns.
+ * Returns the losses, the accuracies, and the learning rate if it changes: names, values at the columns.
  * @param {import("./types.d.ts").RunDocument} run
  */
 export function mainLogs({ logs, steps, columns }) {
@@ -36,6 +36,8 @@ export function mainLogs({ logs, steps, columns }) {
   const main = patterns.flatMap((pattern) =>
     names.filter((name) => pattern.test(name)).slice(0, 2),
   );
+  const rates = logs.learning_rate ?? [];
+  if (rates.some((rate) => rate !== rates[0])) main.push("learning_rate");
   return main.map((name) => ({
     name,
     values: columns.map((step) => logs[name][places.get(step)] ?? null),

@@ -1,5 +1,7 @@
 // What the page shows, as it stands in the address.
 
+import { scoreOfWorstAlarm } from "./findings.js";
+
 /** @type {import("./types.d.ts").State} */
 export const INITIAL_STATE = {
   run: "",
@@ -8,7 +10,7 @@ export const INITIAL_STATE = {
   follows: true,
   layer: "",
   filter: null,
-  score: "noise",
+  score: "",
   order: "place",
   scale: "time",
   zoom: 0,
@@ -60,7 +62,7 @@ export function fitState(state, run) {
     step: stepAt(run.steps, state.follows ? Number.POSITIVE_INFINITY : state.step),
     layer: hasLayer ? state.layer : "",
     filter: hasLayer ? state.filter : null,
-    score: hasScore ? state.score : (run.scores[0]?.name ?? ""),
+    score: hasScore ? state.score : scoreOfWorstAlarm(run),
   };
 }
 
