@@ -210,6 +210,26 @@ def test_the_rate_that_was_logged_last_stands_in_the_advice():
     assert advice.startswith("Learning rate 0.02 of SGD: try 2e-03.")
 
 
+def test_of_a_rate_that_rose_for_an_epoch_the_rise_is_the_fault():
+    usual = {"learning_rate": SGD_LOW}
+    steps = moved(sgd(SGD_LOW), logs=POOR | usual)
+    rose = replace(steps[-2], logs=POOR | {"learning_rate": 10 * SGD_HIGH})
+    history = History([*steps[:-2], rose, steps[-1]], sgd(SGD_LOW))
+    advice = diagnose(history, [alarm("diverged")]).advice
+    assert advice.startswith(
+        f"The learning rate was {10 * SGD_HIGH:.3g} at its highest and is {SGD_LOW:.3g} now: begin "
+        "again from weights that were saved before"
+    )
+
+
+def test_of_an_optimizer_whose_usual_rates_are_unknown_no_rise_is_the_fault():
+    steps = moved(facts(optimizer="Mine"), logs=POOR | {"learning_rate": 0.1})
+    fell = replace(steps[-1], logs=POOR | {"learning_rate": 0.01})
+    history = History([*steps[:-1], fell], facts(optimizer="Mine"))
+    advice = diagnose(history, [alarm("diverged")]).advice
+    assert advice.startswith("Learning rate 0.01 of Mine: try 1e-03.")
+
+
 @pytest.mark.parametrize("rate", [0.1 * SGD_LOW, 10 * SGD_HIGH])
 @pytest.mark.parametrize(("rule", "lowers"), [("diverged", True), ("stalled", False)])
 def test_the_rate_in_the_advice_is_lower_where_it_says_lower(rule, lowers, rate):

@@ -435,6 +435,13 @@ def test_unusual_rate_knows_the_range_of_each_optimizer(optimizer):
             says(alarms, "unusual_rate", 0, rate, bound, words, "", level="note")
 
 
+def test_a_rate_that_was_too_high_before_is_said_to_be_over():
+    steps = of_logs(
+        [{"loss": 1.0, "learning_rate": rate} for rate in (0.5, 1e-3)], facts(optimizer="Adam")
+    )
+    assert "rate of Adam was at its highest 0.5;" in rules.unusual_rate(steps)[0].message
+
+
 @pytest.mark.parametrize(
     ("optimizer", "rate"), [("Adadelta", 1e-3), ("Adagrad", 1e-3), ("SGD", 0.01), ("Adam", 1e-3)]
 )

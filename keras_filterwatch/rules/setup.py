@@ -259,8 +259,10 @@ def unusual_rate(history: Steps) -> list[Alarm]:
     low, high = USUAL_RATES[facts.optimizer]
     has_momentum = facts.momentum and facts.optimizer == "SGD"
     effect = "hardly moves the weights" if rate < low else "may make training diverge"
+    logged = [each.logs["learning_rate"] for each in history.logged if "learning_rate" in each.logs]
+    verb = "was at its highest" if logged and logged[-1] < max(logged) else "is"
     message = (
-        f"The learning rate of {facts.optimizer} is {rate:.3g}"
+        f"The learning rate of {facts.optimizer} {verb} {rate:.3g}"
         + (" (divided by 1 - momentum)" if has_momentum else "")
         + f"; usual rates are {low:.0e} to {high:.0e}. Such a rate {effect}. Is it intended?"
     )
