@@ -242,8 +242,8 @@ def _memorised(alarms: ByRule, history: History) -> Sequence[Alarm]:
 def _other_rate(times: float) -> Callable[[History], str]:
     """Returns a remedy that names another learning rate, so many times the present one.
 
-    Where the present rate is outside the usual ones, it names their geometric mean instead. Where an
-    earlier rate was too high and the present one is usual, it says to begin again without it.
+    Where the present rate is outside the usual ones, it names their geometric mean instead. Where
+    an earlier rate was too high and the present one is usual, it says to begin again without it.
     """
 
     def remedy(history: History) -> str:
@@ -255,8 +255,9 @@ def _other_rate(times: float) -> Callable[[History], str]:
         low, high = USUAL_RATES.get(facts.optimizer, (rate, rate))
         if times < 1 and facts.optimizer in USUAL_RATES and max(rates, default=0) > high >= rate:
             return (
-                f"The learning rate was {max(rates):.3g} at its highest and is {rate:.3g} now: begin "
-                "again from weights that were saved before it rose, and do not let it rise so far."
+                f"The learning rate was {max(rates):.3g} at its highest and is {rate:.3g} now: "
+                "begin again from weights that were saved before it rose, and do not let it rise "
+                "so far."
             )
         is_far = rate > high if times < 1 else rate < low
         better = math.sqrt(low * high) if is_far else times * rate
