@@ -28,6 +28,15 @@ def written(monkeypatch):
     return texts
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Debian's Chromium, with nothing kept from other tests."""
+    from browser_pages import chromium
+
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _interrupts():
     """SIGINT raises KeyboardInterrupt in the workers of pytest-xdist too, which ignore it."""

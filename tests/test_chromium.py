@@ -9,7 +9,7 @@ import browser_pages
 import keras
 import numpy as np
 import pytest
-from browser_pages import chromium, find, wait_until
+from browser_pages import find, wait_until
 from keras import layers
 from selenium.webdriver.common.keys import Keys
 from viewer import ask, read, serving
@@ -47,12 +47,6 @@ def server(logs):
     with serving(logs) as address:
         ask(address, "scalars/scalars", run="filterwatch", tag="alarm_count")  # it has loaded them
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ PAGES = [path.relative_to(ROOT).as_posix() for path in tables.PAGES]
 # docs/gallery.py trains.
 RUNNABLE = [
     *("README.md", "docs/scores.md", "docs/alarms.md", "docs/tensorboard.md", "docs/inputs.md"),
-    *("docs/compare.md", "docs/record.md"),
+    *("docs/compare.md", "docs/record.md", "docs/report.md"),
 ]
 
 

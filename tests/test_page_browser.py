@@ -9,7 +9,6 @@ import browser_pages
 import pytest
 from browser_pages import (
     Page,
-    chromium,
     console_errors,
     emulated,
     find,
@@ -30,12 +29,6 @@ HOSTILE = (
     '</script><img src=x onerror="window.harmed=1">&amp;\u202e\u2028\'"]]>'
     "<script>window.harmed=1</script>"
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

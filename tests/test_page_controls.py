@@ -6,7 +6,7 @@ import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_pages import Page, chromium, number, wait_until
+from browser_pages import Page, number, wait_until
 from made_up_run import MadeUpRun
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.browser
 
 EPOCHS = 6
 DIGITS = 1e-3  # the page writes four digits
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from keras_filterwatch.view.values import scores_as_values
 Document = dict[str, Any]
 
 MOST_COLUMNS = 240  # steps of a heat map
-_MOST_IN_STRIP = 16  # steps of one filter
+MOST_IN_STRIP = 16  # steps of one filter
 _KEPT_DOCUMENTS = 8  # of the present version
 _LONGEST_NUMBER = 15  # digits of a step or place
 
@@ -225,7 +225,7 @@ class RunDocuments:
             return None
         if self._strip_kernels is None or self._strip_kernels[0] != place:
             name, steps = self._layers[place], self._run.weight_steps
-            each = [steps[i] for i in select_steps(steps, _MOST_IN_STRIP)]
+            each = [steps[i] for i in select_steps(steps, MOST_IN_STRIP)]
             kernels = [(step, self._run.quantised_kernels(step).get(name)) for step in each]
             self._strip_kernels = place, [(step, one) for step, one in kernels if one]
         return strip_document(self._strip_kernels[1], chosen)

@@ -63,7 +63,8 @@ def report_page(run: Run, max_bytes: int | None = None) -> str:
     except ValueError as error:
         raise ValueError(
             f"max_bytes: {most:,} bytes cannot hold a report of this run; the page without its "
-            f"scores takes {len(empty.encode()):,}. Give it more, such as {2 * most:,}."
+            f"scores takes {len(empty.encode()):,}. Give it more, such as "
+            f"{2 * max(most, len(empty.encode())):,}."
         ) from error
     return _page(name, static, styles, script, _content(name, documents))
 

@@ -5,14 +5,13 @@ from dataclasses import replace
 
 from keras_filterwatch.runs import Run
 from keras_filterwatch.thinning import select_steps
-from keras_filterwatch.view.documents import MOST_COLUMNS, Document, document
+from keras_filterwatch.view.documents import MOST_COLUMNS, MOST_IN_STRIP, Document, document
 from keras_filterwatch.view.packing import PackedDocuments, packed
 from keras_filterwatch.view.report_weights import AddedWeights, add_weights, steps_by_priority
 from keras_filterwatch.view.values import scores_as_values
 
 _FEWEST_COLUMNS, _SAMPLE, _ENOUGH_COLUMNS = 12, 24, 40  # steps
 _MOST_IMPORTANT = 8  # scores of which more steps are worth more than the other scores
-_MOST_IN_STRIP = 16  # steps of one filter
 _MOST_SENTENCES = 20_000  # since each takes time to be made
 # Shares of the room for documents: what is looked at first gets the most.
 _FOR_MATRICES, _FOR_SENTENCES, _FOR_PICTURES = 0.5, 0.15, 0.15
@@ -75,7 +74,7 @@ class _Selection:
             "pictures": pictures,
             "leftOut": self._left_out(),
         }
-        texts["stripSteps"] = _selected(weights.steps, _MOST_IN_STRIP)
+        texts["stripSteps"] = _selected(weights.steps, MOST_IN_STRIP)
         return {
             "run": packed(self._whole | changes),
             "texts": packed(texts),

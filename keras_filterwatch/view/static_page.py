@@ -84,10 +84,8 @@ def _alarms(title: str, alarms: list[Alarm], unit: str) -> str:
 
 def _when(alarm: Alarm, unit: str) -> str:
     level = "" if alarm.level == "note" else f"{alarm.level.capitalize()} "
-    since = f"since {unit} {alarm.step}"
-    if alarm.ended is not None:
-        since = f"from {unit} {alarm.step} to {alarm.ended}, now over"
-    return f"{level}{since}:".capitalize()
+    end = "" if alarm.ended is None else f", ended at {alarm.ended}"
+    return f"{level}raised at {unit} {alarm.step}{end}:".capitalize()
 
 
 def _overview(run: Run, png: bytes) -> str:
