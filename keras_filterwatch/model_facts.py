@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+DEPENDS_ON_BACKEND = "another on some backends"
+
 
 @dataclass(frozen=True)
 class OutputFacts:
@@ -18,7 +20,9 @@ class OutputFacts:
         from_logits: whether the loss applies its own non-linearity to the output.
         trains_as: the non-linearity that the loss in effect trains with, such as `"softmax"`, or
             `"softmax(sigmoid)"` for two; `""` if unknown. It differs from `activation` where Keras
-            replaces the last activation by that of the loss (docs/losses.md).
+            replaces the last activation by that of the loss (docs/losses.md). It is
+            `DEPENDS_ON_BACKEND` where that is so on some backends only, and a saved file does not
+            say on which the model was trained.
         dropout: rate of a Dropout layer that acts on the output, or on its logits; 0 for none.
         axes: number of its axes, the batch included: 2 for one row of units for each input, more
             for one row at each position, such as a pixel; None if unknown.
@@ -114,7 +118,8 @@ class ModelFacts:
             longer at its initial values as watching began, False if it was; kernels that have
             neither are absent.
         guessed_images: names of the kernels of which it is a guess that they read an image.
-        has_shortcuts: whether branches are added or concatenated; False if unknown.
+        has_shortcuts: whether branches are added or concatenated; False if unknown. Of a saved
+            file, True also where layers of the user's own may do so.
         is_linear: whether no non-linearity stands between inputs and outputs, apart from that of
             the outputs; False if unknown.
         has_own_train_step: whether the model has its own `train_step` or `compute_loss`.

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from keras import layers, losses, ops
 
-from keras_filterwatch.model.compiled_losses import by_output, describe_loss, trains_as
+from keras_filterwatch.losses import trains_as
+from keras_filterwatch.model.compiled_losses import by_output, describe_loss
 from keras_filterwatch.model.facts import model_facts
 from keras_filterwatch.model.find import find
 

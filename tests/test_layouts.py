@@ -9,8 +9,9 @@ import pytest
 from keras import layers
 from small_models import kernel_of, noise, sequential, shapes
 
-from keras_filterwatch.model import layouts
+from keras_filterwatch import kernel_layouts
 from keras_filterwatch.model.find import find, snapshot
+from keras_filterwatch.model.layouts import layouts_of
 
 
 def kinds(model):
@@ -58,12 +59,13 @@ def test_the_depthwise_half_of_a_separable_convolution_has_no_outputs_of_its_own
 
 def test_two_rows_of_one_kind_of_layer_count_although_each_writes_its_classes_anew(monkeypatch):
     rows = tuple(
-        layouts.Layout((layers.Dense,), name, "dense", layouts.keep_axes)
-        for name in ("first_kernel", "second_kernel")
+        kernel_layouts.Layout(("Dense",), name, place, "dense", kernel_layouts.keep_axes)
+        for place, name in enumerate(("first_kernel", "second_kernel"))
     )
+    rows = tuple(row._replace(classes=tuple(map(str, ["Dense"]))) for row in rows)
     assert rows[0].classes is not rows[1].classes
-    monkeypatch.setattr(layouts, "LAYOUTS", rows)
-    assert layouts.layouts_of(layers.Dense(2)) == rows
+    monkeypatch.setattr(kernel_layouts, "LAYOUTS", rows)
+    assert layouts_of(layers.Dense(2)) == rows
 
 
 def test_attention_has_the_kernels_of_its_projections():

@@ -8,12 +8,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_filterwatch.model.compiled_losses import (
-    CompiledLoss,
-    by_output,
-    describe_loss,
-    trains_as,
-)
+from keras_filterwatch.losses import CompiledLoss, trains_as
+from keras_filterwatch.model.compiled_losses import by_output, describe_loss
 from keras_filterwatch.model.graph_facts import ending
 from keras_filterwatch.model.recording import Tensor
 from keras_filterwatch.model.trace import Flow

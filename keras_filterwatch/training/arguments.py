@@ -11,9 +11,9 @@ from keras_filterwatch.draw.catalogue import DEFAULT_PICTURES, PICTURES
 from keras_filterwatch.image_windows import Window, parse_windows
 from keras_filterwatch.metrics import DESCRIPTIONS
 from keras_filterwatch.rules import RULES
-from keras_filterwatch.scoring import UserMetric
 from keras_filterwatch.storage import Folder, folder_of
 from keras_filterwatch.text import error_message, suggestion
+from keras_filterwatch.user_metrics import UserMetric
 from keras_filterwatch.writers import Writer
 from keras_filterwatch.writers.curves import check_scalars
 

@@ -20,7 +20,6 @@ from keras_filterwatch.model.selection import parse_layers
 from keras_filterwatch.rules import default_rules
 from keras_filterwatch.runs import Run, summary
 from keras_filterwatch.scores import Scores
-from keras_filterwatch.scoring import UserMetric
 from keras_filterwatch.sources.frameworks import check_is_keras_3
 from keras_filterwatch.text import printable
 from keras_filterwatch.training import arguments
@@ -33,6 +32,7 @@ from keras_filterwatch.training.other_callbacks import has_backup, misplaced_cal
 from keras_filterwatch.training.processes import check_stop_on, current_processes
 from keras_filterwatch.training.recorder import Recorder, Results
 from keras_filterwatch.training.stopping import Stopping
+from keras_filterwatch.user_metrics import UserMetric
 from keras_filterwatch.view.notebook import recorded_as_html
 from keras_filterwatch.writers import Writer
 
