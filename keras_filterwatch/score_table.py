@@ -43,6 +43,8 @@ def as_csv(scores: "Scores") -> str:
 def csv_of_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns rows, column -> value, as CSV; what a row lacks is an empty cell.
 
+    Texts that a spreadsheet would take for a formula begin with an apostrophe.
+
     Example:
         >>> csv_of_rows([{"layer": "conv", "noise": 0.5}, {"layer": "head"}])
         'layer,noise\\nconv,0.5\\nhead,\\n'
@@ -51,8 +53,13 @@ def csv_of_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, columns or ["layer"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return file.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value
 
 
 def as_data_frame(scores: "Scores") -> Any:

@@ -1,42 +1,28 @@
 """Snapshot in, scores out: every metric of every watched kernel."""
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from keras_filterwatch.files.open_file import open_file, warn_of_notes
+from keras_filterwatch.files.stored import ModelFile, StoredKernel
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
-from keras_filterwatch.metrics import METRICS, KernelFacts, Measurement, Measurements, noise
+from keras_filterwatch.metrics import METRICS, KernelFacts, Measurements, noise
 from keras_filterwatch.metrics.activity import Outputs
 from keras_filterwatch.scores import LayerScores, Scores
 from keras_filterwatch.sources import shared_snapshot_of
+from keras_filterwatch.sources.saved_files import check_is_file, with_images
+from keras_filterwatch.user_metrics import ScoringFailure, UserMetric, user_measurements
 
-UserMetric: TypeAlias = Callable[[Array], ArrayLike]
+K = TypeVar("K")
 
 _IMAGE_CHANNELS = 4  # of images in grey or colour, with transparency
 _MANY_WEIGHTS = 2**20  # fewer are scored before a second thread has started
-
-
-@dataclass(frozen=True)
-class ScoringFailure:
-    """One of the user's own metrics that gave no score for a kernel.
-
-    Attributes:
-        metric: the metric's name.
-        kernel: the kernel's name.
-        error: what the metric raised, or what is wrong with what it returned.
-    """
-
-    metric: str
-    kernel: str
-    error: Exception
-
-    def __str__(self) -> str:
-        return f"metric {self.metric!r} failed on kernel {self.kernel!r}: {self.error!r}"
 
 
 def score(
@@ -54,9 +40,10 @@ def score(
     """Scores a network's kernels.
 
     Args:
-        source: a Keras model, a PyTorch module, the path of a Keras model saved as `.keras` or
-            `.h5`, a `Snapshot`, a `FilterWatch`, or a dict of arrays, which may be nested. A `Run`
-            has its scores already: those of its last step are returned.
+        source: a Keras model, a PyTorch module, the path of a saved model or of weights
+            (docs/files.md), a `Snapshot`, a `FilterWatch`, or a dict of arrays, which may be
+            nested. A `Run` has its scores already: those of its last step are returned. Nothing in
+            a file is run, and one kernel after the other is read.
         first: the snapshot that `rotation` is measured from.
         previous: the snapshot that `update` is measured from.
         metrics: more scores, name -> function of the kernel's array, `(*spatial, channels,
@@ -65,8 +52,8 @@ def score(
         outputs: layer name -> the outputs of its units for probe inputs.
         gradients: layer name -> the gradient of a loss by its kernel, in the kernel's shape.
         logs: what Keras logged at this step.
-        layout: of a dict, the order of the arrays' axes, such as `"OIHW"`; None for the order of
-            the framework: `"OIHW"` for tensors of PyTorch, Keras's own for all others.
+        layout: of a dict, or a file of plain arrays, the order of the axes, such as `"OIHW"`; None
+            for the order of the framework: `"OIHW"` for tensors of PyTorch, Keras's own for others.
         window: layer name -> `(height, width, channels)` of the image that a Dense layer reads
             flattened, such as `{"dense": (28, 28, 1)}`.
 
@@ -74,8 +61,9 @@ def score(
         The scores of each layer, which print as a table. What is undefined for a layer is absent.
 
     Raises:
-        TypeError, ValueError: the source is no model, has no weights yet, or is no kernel; or one
-            of `metrics` failed.
+        TypeError, ValueError: the source is no model, has no weights yet, is no kernel, or is a
+            file that is refused or damaged; or one of `metrics` failed.
+        OSError: the file is not there.
 
     Example:
         >>> import numpy as np
@@ -94,6 +82,12 @@ def score(
             )
         recorded: Scores = source.recorded_scores
         return recorded
+    of_one_step = (first, previous, outputs, gradients)
+    if isinstance(source, str | os.PathLike) and all(each is None for each in of_one_step):
+        check_is_file(source)
+        with open_file(source, layout=layout) as file:
+            warn_of_notes(file, source, stacklevel=3)
+            return score_file(with_images(file, window), metrics, logs)
     snapshot = shared_snapshot_of(source, layout=layout, window=window)
     quick = quick_scores(snapshot, previous, outputs=outputs, logs=logs, gradients=gradients)
     start = quick_scores(first) if first else None
@@ -142,26 +136,65 @@ def quick_scores(
         )
 
     names = [kernel.name for kernel in snapshot.kernels]
-    layers = dict(zip(names, _for_each(snapshot.kernels, layer_scores), strict=True))
+    weights = sum(kernel.array.size for kernel in snapshot.kernels)
+    layers = dict(zip(names, _for_each(snapshot.kernels, weights, layer_scores), strict=True))
     epoch = snapshot.step if epoch is None else epoch
     return Scores(snapshot.step, epoch, layers, snapshot.skipped, logs or {}, updates)
 
 
 def _for_each(
-    kernels: Sequence[Kernel], function: Callable[[Kernel], LayerScores]
+    kernels: Sequence[K], weights: int, function: Callable[[K], LayerScores]
 ) -> list[LayerScores]:
     """Returns the results of a function of each kernel.
 
     Many weights are shared between two threads, which takes three quarters of the time: training
     waits, so the cores are free, and NumPy computes without the interpreter's lock.
     """
-    if sum(kernel.array.size for kernel in kernels) > _MANY_WEIGHTS:
+    if weights > _MANY_WEIGHTS:
         try:
             with ThreadPoolExecutor(2) as threads:
                 return list(threads.map(function, kernels))
         except RuntimeError:  # no more threads can be had
             pass
     return [function(kernel) for kernel in kernels]
+
+
+def score_file(
+    file: ModelFile,
+    metrics: Mapping[str, UserMetric] | None = None,
+    logs: Mapping[str, float] | None = None,
+) -> Scores:
+    """Scores the kernels of a saved file; at most two of them are in memory at once.
+
+    Args:
+        file: the file, which has to stay open.
+        metrics, logs: as for `score`; the logs add to those of the file.
+
+    Raises:
+        UnreadableFileError: a kernel cannot be read.
+        ValueError: one of `metrics` failed.
+
+    Example:
+        >>> import numpy as np
+        >>> kernel = Kernel("conv", "Conv2D", np.ones((3, 3, 1, 4)), kind="conv")
+        >>> stored = StoredKernel("conv", "Conv2D", (3, 3, 1, 4), lambda: kernel, "conv")
+        >>> score_file(ModelFile("HDF5", (stored,)))["conv"]["duplicates"]
+        1.0
+    """
+    first_window = next((kernel for kernel in file.kernels if kernel.has_window), None)
+
+    def layer_scores(stored: StoredKernel) -> LayerScores:
+        snapshot = Snapshot(0, (stored.read(),))
+        scores, failures = full_scores(quick_scores(snapshot), snapshot, None, metrics or {})
+        if failures:
+            raise ValueError(str(failures[0])) from failures[0].error
+        (layer,) = scores.values()
+        return replace(layer, reads_images=layer.reads_images and stored is first_window)
+
+    weights = sum(math.prod(kernel.shape) for kernel in file.kernels)
+    names = [kernel.name for kernel in file.kernels]
+    layers = dict(zip(names, _for_each(file.kernels, weights, layer_scores), strict=True))
+    return Scores(0, 0, layers, file.skipped, {**file.logs, **(logs or {})}, file.updates)
 
 
 def full_scores(
@@ -199,7 +232,7 @@ def full_scores(
         # what is left of a layer that diverged says little about it, and noise may be a wrong guess
         if not facts.finite.all() or (verdict == "untrained" and kernel.image_is_guess):
             verdict = "undetermined"
-        measurements, failed = _user_measurements(kernel, metrics)
+        measurements, failed = user_measurements(kernel, metrics)
         user_numbers, user_filters = _defined(measurements)
         layers[kernel.name] = replace(
             layer,
@@ -245,38 +278,3 @@ def _defined(measurements: Measurements) -> tuple[dict[str, float], dict[str, Ar
 
 def _undefined(values: Array) -> bool:
     return values.dtype.kind == "f" and bool(np.isnan(values).all())
-
-
-def _user_measurements(
-    kernel: Kernel, metrics: Mapping[str, UserMetric]
-) -> tuple[Measurements, list[ScoringFailure]]:
-    measurements: Measurements = {}
-    failures: list[ScoringFailure] = []
-    if not metrics:
-        return measurements, failures
-    # their own copy: training may overwrite the weights, and a metric may keep what it was given
-    array = np.array(kernel.array)
-    array.flags.writeable = False
-    for name, metric in metrics.items():
-        try:
-            measurements[name] = _user_measurement(metric(array), kernel.filters)
-        except Exception as error:
-            failures.append(ScoringFailure(name, kernel.name, error))
-    return measurements, failures
-
-
-@np.errstate(all="ignore")
-def _user_measurement(result: Any, filters: int) -> Measurement:
-    expected = f"a number, or an array of one number per filter, shape ({filters},), is needed"
-    if result is None:
-        raise TypeError(f"it returned None; {expected}.")
-    values = np.asarray(result)
-    if values.dtype.kind not in "biufV" or values.shape not in ((), (filters,)):
-        raise TypeError(
-            f"it returned {type(result).__name__} of shape {values.shape} and dtype "
-            f"{values.dtype}; {expected}."
-        )
-    values = np.array(values, np.float64)  # a copy: the result may be a part of the array
-    if values.ndim == 0:
-        return Measurement(float(values))
-    return Measurement(float(values.mean()) if values.size else np.nan, values)

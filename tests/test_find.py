@@ -297,8 +297,9 @@ def test_a_saved_model_is_scored_like_the_model(tmp_path, name):
     }
 
 
-def test_weights_without_a_model_are_refused_with_the_remedy(tmp_path):
+def test_weights_without_a_model_are_scored_like_the_model(tmp_path):
     network = sequential(layers.Conv2D(4, 3), shape=(9, 9, 3))
     network.save_weights(tmp_path / "network.weights.h5")
-    with pytest.raises(ValueError, match="build the model, call"):
-        fw.score(tmp_path / "network.weights.h5")
+    (saved,) = fw.score(tmp_path / "network.weights.h5").values()
+    (direct,) = fw.score(network).values()
+    assert dict(saved) == dict(direct)

@@ -32,10 +32,9 @@ def last_line(code, home, backend):
     "code",
     [
         "import keras_filterwatch as fw; fw.FilterWatch",
-        "import keras_filterwatch as fw; fw.score('model.keras')",
         "import keras_filterwatch as fw; fw.maximize",
     ],
-    ids=["FilterWatch", "score", "maximize"],
+    ids=["FilterWatch", "maximize"],
 )
 def test_a_missing_backend_is_named_with_the_one_that_is_there(code, tmp_path):
     assert last_line(code, tmp_path, OTHER) == (

@@ -246,7 +246,7 @@ def test_a_layout_that_cannot_be_read_is_refused(layout, error, message):
 
 def test_a_layout_is_refused_where_the_order_is_known():
     snapshot = Snapshot(0, (Kernel("conv", "", np.ones((3, 3, 1, 2))),))
-    with pytest.raises(ValueError, match="only a dict of arrays takes one; how the axes of Snaps"):
+    with pytest.raises(ValueError, match="a file of them, takes one; how the axes of Snapshot"):
         snapshot_of(snapshot, layout="OIHW")
 
 
@@ -348,8 +348,8 @@ def test_the_name_of_a_layer_in_the_place_of_the_model_is_refused_with_the_order
     with pytest.raises(ValueError, match="is no saved model") as caught:
         snapshot_of(source)
     assert str(caught.value) == (
-        "source: 'conv2d' is no saved model (.keras or .h5). The model comes first, the layer "
-        "second, such as filters(model, 'conv2d')."
+        "source: 'conv2d' is no saved model, such as 'model.keras'. The model comes first, the "
+        "layer second, such as filters(model, 'conv2d')."
     )
 
 
@@ -373,7 +373,7 @@ def test_another_type_is_refused_with_the_types_that_can_be_read(source, name):
 
 
 def test_a_missing_file_of_a_saved_model_is_named():
-    with pytest.raises(ValueError, match=r"File not found.*nowhere\.keras"):
+    with pytest.raises(FileNotFoundError, match=r"'nowhere\.keras' does not exist"):
         snapshot_of("nowhere.keras")
 
 

@@ -28,6 +28,6 @@ def message(load):
 os.environ.pop("KERAS_BACKEND", None)
 os.environ["KERAS_HOME"] = tempfile.mkdtemp()
 expected = EXPECTED.format("TensorFlow (KERAS_BACKEND is not set)")
-for load in (lambda: fw.FilterWatch, lambda: fw.maximize, lambda: fw.score("model.keras")):
+for load in (lambda: fw.FilterWatch, lambda: fw.maximize):
     assert message(load) == expected, message(load)
 print("a missing backend is explained")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_filterwatch.files.open_file import looks_like_file
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Kernel, Snapshot
 from keras_filterwatch.scores import Scores
@@ -13,7 +14,6 @@ from keras_filterwatch.scoring import score
 from keras_filterwatch.sources import shared_snapshot_of
 
 _STEP = ", "  # between the place of a training and a step of it, in a name
-_MODEL_FILES = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +98,19 @@ def _opened(source: Any) -> Any:
     """Returns the training that a path leads to; any other source as it is."""
     if not isinstance(source, str | os.PathLike):
         return source
-    path = os.fspath(source)
-    if path.endswith(_MODEL_FILES):
+    if _is_model_file(os.fspath(source)):
         return source
     from keras_filterwatch.runs import read  # it needs Pillow, and only folders need it
 
-    return read(path)
+    return read(source)
+
+
+def _is_model_file(path: str) -> bool:
+    """Returns True for a saved model or weights, False for the folder of a training."""
+    if Path(path).is_dir():
+        # what TensorFlow saves is a folder too
+        return any((Path(path) / name).is_file() for name in ("saved_model.pb", "checkpoint"))
+    return "://" not in path and looks_like_file(path)
 
 
 def _is_training(source: Any) -> bool:

@@ -1,5 +1,6 @@
 """Model and images in, feature maps out: what each filter of a layer returns."""
 
+import os
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -19,8 +20,15 @@ def model_of(source: Any) -> Any:
     """Returns the model that a callback watches, or the source itself if it is no callback.
 
     Raises:
+        TypeError: the source is the path of a file, which is never loaded as a model that runs.
         ValueError: the callback has no model yet.
     """
+    if isinstance(source, str | os.PathLike):
+        raise TypeError(
+            f"{os.fspath(source)!r} is a file, and outputs need a model that runs. Loading one can "
+            "run code that is in the file: if you trust it, pass "
+            "keras.saving.load_model(path)."
+        )
     if not isinstance(source, keras.callbacks.Callback):
         return source
     if source.model is None:

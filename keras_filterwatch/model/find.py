@@ -1,6 +1,5 @@
 """Keras model in, kernels out: finds the kernels of a model and names them."""
 
-import os
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -10,10 +9,11 @@ from typing import Any
 import keras
 
 from keras_filterwatch.image_windows import Window
-from keras_filterwatch.kernels import Snapshot
+from keras_filterwatch.kernel_layouts import Layout
+from keras_filterwatch.kernels import Array, Snapshot
 from keras_filterwatch.model import trace
 from keras_filterwatch.model.kernel_images import guess_note, with_images
-from keras_filterwatch.model.layouts import RECURRENT, Layout, kernels_of
+from keras_filterwatch.model.layouts import RECURRENT, kernels_of
 from keras_filterwatch.model.selection import parse_layers, select, short
 from keras_filterwatch.model.watched_kernel import Note, WatchedKernel, WatchedLayers
 from keras_filterwatch.model.weights import Owner, all_weights, owners
@@ -157,20 +157,6 @@ def _check_choice(watched: WatchedLayers) -> None:
         raise ValueError(" ".join(f"{sentence}." for sentence in sentences))
 
 
-def load(path: str | os.PathLike[str]) -> keras.Model:
-    """Returns a model that was saved as `.keras` or `.h5`.
-
-    Raises:
-        ValueError: the file holds weights only, or is no saved model.
-    """
-    if os.fspath(path).endswith(".weights.h5"):
-        raise ValueError(
-            f"{path} holds weights without the model they belong to: build the model, call "
-            "model.load_weights(path), and pass the model."
-        )
-    return keras.saving.load_model(path, compile=False)
-
-
 def _flow(model: keras.Layer) -> tuple[trace.Flow | None, tuple[Note, ...]]:
     """Returns the flow of data through a model, or a note that says what is lost without it."""
     try:
@@ -218,8 +204,12 @@ def _watched_kernel(
         layer,
         variable,
         layout.kind,
-        partial(layout.arrange, layer),
+        partial(_arranged, layout, getattr(layer, "equation", "")),
         batch_norms=flow.batch_norms(layer) if flow and has_outputs else [],
         output_sites=flow.output_sites(layer) if flow and has_outputs else [],
         constraint=variable.constraint,
     )
+
+
+def _arranged(layout: Layout, equation: str, array: Array) -> Array:
+    return layout.arrange(array, equation)

@@ -10,6 +10,7 @@ from keras_filterwatch.keras_backend import explains_missing_backend
 from keras_filterwatch.kernels import Snapshot
 from keras_filterwatch.sources.arrays import has_channels_first, snapshot_of_arrays
 from keras_filterwatch.sources.frameworks import check_is_keras_3, is_keras_layer, is_torch_module
+from keras_filterwatch.sources.saved_files import image_axes_of_torch, snapshot_of_file
 from keras_filterwatch.sources.torch_modules import snapshot_of_module
 
 
@@ -23,24 +24,26 @@ def snapshot_of(
     """Returns the kernels of a source; those of a model as they are now, whatever comes later.
 
     Args:
-        source: a Keras model, the path of one saved as `.keras` or `.h5`, a `Snapshot`, a
-            `FilterWatch` (its last step), a `torch.nn.Module`, or a dict of arrays by their names:
-            kernels, the state dict of PyTorch, or the nested parameters of Flax.
-        layers: of a Keras model, the layers to take; None for all. Other sources ignore it.
-        layout: of a dict, the order of the arrays' axes, such as `"OIHW"`, or a dict of the names
-            of arrays, or patterns of them, with the layout of each. `O` is the axis of the
-            filters, `I` that of the channels that each reads. `"OIHW"` also says that dense arrays
-            are `"OI"`. None for the order of the framework: `"OIHW"` for tensors of PyTorch,
-            Keras's own `"HWIO"` for all others.
+        source: a Keras model, the path of a saved one or of weights (docs/files.md lists the
+            formats; nothing in the file is run), a `Snapshot`, a `FilterWatch` (its last step), a
+            `torch.nn.Module`, or a dict of arrays by their names: kernels, the state dict of
+            PyTorch, or the nested parameters of Flax.
+        layers: of a Keras model or a file, the layers to take; None for all. Other sources ignore
+            it.
+        layout: of a dict, or a file of plain arrays, the order of the arrays' axes, such as
+            `"OIHW"`, or a dict of the names of arrays, or patterns of them, with the layout of
+            each. `O` is the axis of the filters, `I` that of the channels that each reads. `"OIHW"`
+            also says that dense arrays are `"OI"`. None for the order of the framework: `"OIHW"`
+            for tensors of PyTorch, Keras's own `"HWIO"` for all others.
         window: a dict of the names of Dense layers, or patterns of them, with the
             `(height, width, channels)` of the image that each reads flattened; as
             `(channels, height, width)` in PyTorch.
 
     Raises:
         TypeError: the source is none of these.
-        ValueError: the path is that of no saved model, the model has no weights yet, no array is
-            a kernel, or the axes of one are in another order than `layout` says.
-        ImportError: a Keras model is to be loaded, and Keras has no backend.
+        ValueError: the file is refused or cannot be read, the model has no weights yet, no array
+            is a kernel, or the axes of one are in another order than `layout` says.
+        OSError: the file is not there.
 
     Example:
         >>> import numpy as np
@@ -66,16 +69,22 @@ def shared_snapshot_of(
     if isinstance(source, Mapping):
         snapshot = snapshot_of_arrays(source, layout)
         return _with_windows(snapshot, window, has_channels_first(source, layout))
+    if isinstance(source, str | os.PathLike):
+        return snapshot_of_file(source, layers, layout, window)
     if layout is not None:
         raise ValueError(
-            "layout: only a dict of arrays takes one; how the axes of "
+            "layout: only a dict of arrays, or a file of them, takes one; how the axes of "
             f"{type(source).__name__} are ordered is known."
         )
     check_is_keras_3(source)
     if is_torch_module(source):
         return _with_windows(snapshot_of_module(source), window, channels_first=True)
-    if isinstance(source, str | os.PathLike) or is_keras_layer(source):
-        return _snapshot_of_model(source, layers, window)
+    if is_keras_layer(source):
+        with explains_missing_backend():
+            from keras_filterwatch.model import (
+                find,
+            )  # so only those who pass a model wait for Keras
+        return find.snapshot(source, layers=layers, window=window)
     of_watch = None if isinstance(source, Snapshot) else getattr(source, "snapshot", None)
     snapshot = source if of_watch is None else of_watch
     if not isinstance(snapshot, Snapshot):
@@ -84,19 +93,6 @@ def shared_snapshot_of(
             f"or a dict {{name: array}} is needed; got {type(source).__name__}."
         )
     return _with_windows(snapshot, window)
-
-
-def _snapshot_of_model(source: Any, layers: Any, window: Mapping[str, Window] | None) -> Snapshot:
-    """Returns the kernels of a Keras model, or of a file that holds one."""
-    if isinstance(source, str | os.PathLike) and not _may_be_saved_model(os.fspath(source)):
-        raise ValueError(
-            f"source: {os.fspath(source)!r} is no saved model (.keras or .h5). The model comes "
-            "first, the layer second, such as filters(model, 'conv2d')."
-        )
-    with explains_missing_backend():
-        from keras_filterwatch.model import find  # so only those who pass a model wait for Keras
-    model = source if is_keras_layer(source) else find.load(source)
-    return find.snapshot(model, layers=layers, window=window)
 
 
 def _with_windows(
@@ -117,14 +113,8 @@ def _with_windows(
     kernels = []
     for flat, kernel in zip(snapshot.kernels, with_images.kernels, strict=True):
         if kernel.array.ndim == 4 and flat.array.ndim == 2:
-            height, width, channels, filters = kernel.array.shape
-            array = flat.array.reshape(channels, height, width, filters).transpose(1, 2, 0, 3)
+            height, width, channels, _ = kernel.array.shape
+            array = image_axes_of_torch(flat.array, (height, width, channels))
             kernel = replace(kernel, array=array)
         kernels.append(kernel)
     return replace(with_images, kernels=tuple(kernels))
-
-
-def _may_be_saved_model(path: str) -> bool:
-    """Returns True for what `keras.saving.load_model` may load: also folders and addresses."""
-    is_folder = os.path.isdir(path)  # noqa: PTH112 (Path.is_dir raises for names that are too long)
-    return is_folder or path.endswith((".keras", ".h5", ".hdf5")) or "://" in path

@@ -1,12 +1,15 @@
 """Dicts of arrays, flat or nested, of NumPy, PyTorch, JAX or Flax, as a Snapshot."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
+from keras_filterwatch.files.stored import StoredArray, StoredKernel
 from keras_filterwatch.kernels import Array, Kernel, Snapshot
 from keras_filterwatch.sources.array_layouts import (
     KERAS,
@@ -33,22 +36,26 @@ _NO_KERNELS = (  # patterns of the last part of a name, and why such arrays are 
 _LISTED_REASONS = 8
 
 
-class _NamedArray(NamedTuple):
-    """An array of a dict.
+@dataclass(frozen=True, eq=False)
+class _NamedArray:
+    """An array of a dict or a file.
 
     Attributes:
         name: the keys that lead to it, joined by `/`.
-        array: its numbers; None if they cannot be read.
+        shape, dtype: those of the array; None if it cannot be read.
         reason: why it is no kernel; `""` if it may be one.
         of_torch: whether PyTorch orders its axes.
+        read: returns the array.
     """
 
     name: str
-    array: Array | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
     reason: str = ""
     of_torch: bool = False
+    read: Callable[[], Array] = lambda: np.empty(0)
 
-    @property
+    @cached_property
     def part(self) -> str:
         """The last part of the name, such as `"bias"`."""
         return re.split("[/.]", self.name.removesuffix(":0"))[-1]
@@ -78,37 +85,107 @@ def snapshot_of_arrays(
         >>> snapshot.kernels[0].name, snapshot.skipped
         ('Conv_0/kernel', {'Conv_0/bias': 'a bias'})
     """
-    named = [_read(name, value) for name, value in _named_values(arrays)]
+    named = [_named_array(name, value) for name, value in _named_values(arrays)]
+    arrangements, skipped = _arrangements(named, layout)
+    kernels = [
+        Kernel(each.name, "", arrangements[each.name](each.read()))
+        for each in named
+        if each.name in arrangements
+    ]
+    return Snapshot(0, tuple(kernels), skipped)
+
+
+def kernels_of_arrays(
+    arrays: Mapping[str, StoredArray],
+    layout: str | Mapping[str, str] | None = None,
+    of_torch: bool = False,
+) -> tuple[list[StoredKernel], dict[str, str]]:
+    """Returns the kernels among the arrays of a file, and why the others are none.
+
+    Args:
+        arrays: name -> array.
+        layout: as `snapshot_of` takes it.
+        of_torch: whether PyTorch orders their axes.
+
+    Raises:
+        TypeError, ValueError: as `snapshot_of_arrays`.
+
+    Example:
+        >>> array = StoredArray("conv", (8, 3, 5, 5), np.dtype("f4"), lambda: np.ones((8, 3, 5, 5)))
+        >>> kernels, skipped = kernels_of_arrays({"conv.weight": array}, of_torch=True)
+        >>> kernels[0].name, kernels[0].shape, kernels[0].read().array.shape
+        ('conv.weight', (5, 5, 3, 8), (5, 5, 3, 8))
+    """
+    named = []
+    for name, array in arrays.items():
+        is_of_torch = of_torch and not name.endswith("kernel")
+        each = _NamedArray(name, array.shape, array.dtype, of_torch=is_of_torch, read=array.read)
+        named.append(replace(each, reason=_why_no_kernel(each, array.dtype)))
+    arrangements, skipped = _arrangements(named, layout)
+    kernels = [
+        StoredKernel(
+            *(each.name, "", arrangements[each.name](_placeholder(each.shape)).shape),
+            partial(_read_kernel, each, arrangements[each.name]),
+        )
+        for each in named
+        if each.name in arrangements
+    ]
+    return kernels, skipped
+
+
+def _read_kernel(each: _NamedArray, arrange: Callable[[Array], Array]) -> Kernel:
+    return Kernel(each.name, "", arrange(each.read()))
+
+
+def _placeholder(shape: tuple[int, ...]) -> Array:
+    """Returns an array that has a shape, and takes no memory."""
+    return np.broadcast_to(np.int8(0), shape)
+
+
+def _arrangements(
+    named: Collection[_NamedArray], layout: str | Mapping[str, str] | None
+) -> tuple[dict[str, Callable[[Array], Array]], dict[str, str]]:
+    """Returns how each kernel gets the axes `(*spatial, channels, filters)`, and what is skipped.
+
+    Raises:
+        ValueError: nothing is a kernel, or an array must have another order of axes.
+    """
     layouts = _layouts_by_name([each.name for each in named], layout)
-    biases = {each.owner: _length(each.array) for each in named if each.part == "bias"}
+    biases = {each.owner: _length(each) for each in named if each.part == "bias"}
     names = {each.name for each in named}
-    kernels: list[Kernel] = []
+    arrangements: dict[str, Callable[[Array], Array]] = {}
     skipped: dict[str, str] = {}
     doubts: dict[str, tuple[tuple[int, ...], str]] = {}  # name -> shape, the order it must have
+    most_axes = 0
     for each in named:
-        if each.reason or each.array is None:
+        if each.reason or each.dtype is None:
             skipped[each.name] = each.reason
             continue
-        array, chosen = each.array, layouts.get(each.name)
+        shape, chosen = each.shape, layouts.get(each.name)
         if chosen is None:
-            array = _with_heads_merged(each, array, names)
+            shape = _with_heads_merged(each, names)
             chosen = TORCH if each.of_torch else KERAS
             bias = biases.get(each.owner)
-            if each.of_torch and bias is not None and _is_transposed(array, bias):
+            if each.of_torch and bias is not None and _is_transposed(shape, bias):
                 chosen = TORCH_TRANSPOSED
-            elif other_layout(array.shape, chosen, bias):
-                doubts[each.name] = array.shape, other_layout(array.shape, chosen, bias)
-        kernels.append(Kernel(each.name, "", arranged(array, layout_of_rank(chosen, array.ndim))))
+            elif other_layout(shape, chosen, bias):
+                doubts[each.name] = shape, other_layout(shape, chosen, bias)
+        arrangements[each.name] = partial(_arranged, shape, layout_of_rank(chosen, len(shape)))
+        most_axes = max(most_axes, len(shape))
     if doubts:
-        raise ValueError(_question(doubts, max(kernel.array.ndim for kernel in kernels)))
-    if named and not kernels:
+        raise ValueError(_question(doubts, most_axes))
+    if named and not arrangements:
         reasons = [f"{name!r} ({reason})" for name, reason in skipped.items()]
         more = ", ..." if len(reasons) > _LISTED_REASONS else ""
         raise ValueError(
             f"none of the arrays is a kernel: {', '.join(reasons[:_LISTED_REASONS])}{more}. A "
             "kernel has at least the axes of its channels and filters."
         )
-    return Snapshot(0, tuple(kernels), skipped)
+    return arrangements, skipped
+
+
+def _arranged(shape: tuple[int, ...], layout: str, array: Array) -> Array:
+    return arranged(array.reshape(shape), layout)
 
 
 def has_channels_first(
@@ -138,7 +215,7 @@ def _named_values(arrays: Mapping[Any, Any], path: str = "") -> Iterator[tuple[s
             yield name, value
 
 
-def _read(name: str, value: Any) -> _NamedArray:
+def _named_array(name: str, value: Any) -> _NamedArray:
     """Returns a value of a dict as an array, with the reason if it is no kernel.
 
     Raises:
@@ -150,11 +227,12 @@ def _read(name: str, value: Any) -> _NamedArray:
     except Exception as error:  # such as keys of JAX's random numbers
         if not hasattr(value, "shape"):
             raise TypeError(_no_array(name, value)) from error
-        return _NamedArray(name, None, f"it cannot be read: {described(error)}")
+        return _NamedArray(name, (), None, f"it cannot be read: {described(error)}")
     if array.dtype.kind in "OSUMm" and not hasattr(value, "dtype"):
         raise TypeError(_no_array(name, value))
-    result = _NamedArray(name, array, of_torch=_is_of_torch(name, value))
-    return result._replace(reason=_why_no_kernel(result, array))
+    is_of_torch = _is_of_torch(name, value)
+    result = _NamedArray(name, array.shape, array.dtype, of_torch=is_of_torch, read=lambda: array)
+    return replace(result, reason=_why_no_kernel(result, array.dtype))
 
 
 def _is_of_torch(name: str, value: Any) -> bool:
@@ -170,34 +248,35 @@ def _no_array(name: str, value: Any) -> str:
     )
 
 
-def _why_no_kernel(each: _NamedArray, array: Array) -> str:
+def _why_no_kernel(each: _NamedArray, dtype: np.dtype[Any]) -> str:
     """Returns why an array is no kernel; `""` if it may be one."""
     for pattern, reason in _NO_KERNELS:
         # a whole name that users gave, as "embedding" for one of patches, says nothing
         says_something = each.owner or "_" in each.part
         if says_something and re.fullmatch(pattern, each.part):
             return reason
-    if array.ndim < 2:
-        return "a vector, not a kernel" if array.ndim else "a single number"
-    if array.ndim > 5:
-        return f"it has {array.ndim} axes; 2 to 5 can be read"
-    if array.dtype.kind not in "fiubV" or (each.of_torch and array.dtype.kind in "iub"):
-        return f"its numbers are of dtype {array.dtype}, which no weights have"
+    axes = len(each.shape)
+    if axes < 2:
+        return "a vector, not a kernel" if axes else "a single number"
+    if axes > 5:
+        return f"it has {axes} axes; 2 to 5 can be read"
+    if dtype.kind not in "fiubV" or (each.of_torch and dtype.kind in "iub"):
+        return f"its numbers are of dtype {dtype}, which no weights have"
     return ""
 
 
-def _length(array: Array | None) -> int | None:
+def _length(each: _NamedArray) -> int | None:
     """Returns the entries of a vector; None of what is no vector."""
-    return len(array) if array is not None and array.ndim == 1 else None
+    return each.shape[0] if len(each.shape) == 1 else None
 
 
-def _is_transposed(array: Array, biases: int) -> bool:
+def _is_transposed(shape: tuple[int, ...], biases: int) -> bool:
     """Returns True if only the second axis of a convolution of PyTorch has the biases' length."""
-    return array.ndim > 2 and array.shape[1] == biases and list(array.shape).count(biases) == 1
+    return len(shape) > 2 and shape[1] == biases and shape.count(biases) == 1
 
 
-def _with_heads_merged(each: _NamedArray, array: Array, names: Collection[str]) -> Array:
-    """Returns a kernel of Flax's attention with two axes: its heads are no window.
+def _with_heads_merged(each: _NamedArray, names: Collection[str]) -> tuple[int, ...]:
+    """Returns the shape of a kernel; of one of Flax's attention, with two axes: heads, no window.
 
     Flax orders `query`, `key` and `value` as `(channels, heads, size)` and `out` as
     `(heads, size, filters)`.
@@ -205,11 +284,12 @@ def _with_heads_merged(each: _NamedArray, array: Array, names: Collection[str]) 
     parent, _, layer = ("/" + each.owner.rstrip("/")).rpartition("/")
     parent = f"{parent}/".removeprefix("/")
     has_query = all(f"{parent}{name}/{each.part}" in names for name in ("query", "value"))
-    if array.ndim != 3 or not has_query:
-        return array
+    if len(each.shape) != 3 or not has_query:
+        return each.shape
+    first, middle, last = each.shape
     if layer in ("query", "key", "value"):
-        return array.reshape(len(array), -1)
-    return array.reshape(-1, array.shape[-1]) if layer == "out" else array
+        return first, middle * last
+    return (first * middle, last) if layer == "out" else each.shape
 
 
 def _layouts_by_name(

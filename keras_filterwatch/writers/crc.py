@@ -23,11 +23,11 @@ def record(data: bytes) -> bytes:
         20
     """
     length = struct.pack("<Q", len(data))
-    checksums = (struct.pack("<I", _masked(crc32c(part))) for part in (length, data))
+    checksums = (struct.pack("<I", masked(crc32c(part))) for part in (length, data))
     return b"".join([length, next(checksums), data, next(checksums)])
 
 
-def _masked(checksum: int) -> int:
+def masked(checksum: int) -> int:
     """Returns a checksum as TensorFlow stores it: turned and shifted by a constant."""
     return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & _ALL_BITS
 

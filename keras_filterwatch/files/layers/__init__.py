@@ -1,0 +1,1 @@
+"""The kernels of layers: which variables they are, and the axes of each."""

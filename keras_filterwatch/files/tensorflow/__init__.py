@@ -1,0 +1,1 @@
+"""Checkpoints and SavedModels of TensorFlow, read without it."""
