@@ -72,7 +72,7 @@ def _change_document(parts: list[bytes], chance: random.Random) -> None:
     (length,) = struct.unpack_from("<I", body)
     document = json.loads(body[4 : 4 + length])
     for _ in range(chance.choice([1, 1, 2, 5])):
-        document = _changed(document, chance)
+        document = changed(document, chance)
     text = json.dumps(document).encode()
     parts[place] = _packed(
         parts[place][:4], struct.pack("<I", len(text)) + text + body[4 + length :]
@@ -137,7 +137,7 @@ _VALUES: list[Any] = [
 ]
 
 
-def _changed(document: Any, chance: random.Random) -> Any:
+def changed(document: Any, chance: random.Random) -> Any:
     """Returns a document in which one value, at any depth, is another one."""
     if not isinstance(document, dict | list) or not document or chance.random() < 0.05:
         return copy.deepcopy(chance.choice(_VALUES))
@@ -148,7 +148,7 @@ def _changed(document: Any, chance: random.Random) -> Any:
     elif isinstance(document, dict) and chance.random() < 0.05:
         document[chance.choice(["", "conv", "noise", "norm", "labels", "x" * 300])] = document[key]
     else:
-        document[key] = _changed(document[key], chance)
+        document[key] = changed(document[key], chance)
     return document
 
 
