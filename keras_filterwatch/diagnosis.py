@@ -180,6 +180,8 @@ def _dead_at_start(alarms: ByRule, history: History) -> Sequence[Alarm]:
             return False
         return start.get("dead_units", 0.0) >= alarm.threshold or now.get("rotation", 1.0) < 1e-9
 
+    if history[0].updates:  # those before the first step may have killed the units
+        return []
     return [alarm for alarm in alarms.get("dead", ()) if was_dead(alarm)]
 
 
@@ -200,12 +202,16 @@ def _unusually_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
     Also the rule `unusual_rate` itself, and so a training that struggles without these.
     """
-    rate = effective_rate(history)
-    is_high = rate is not None and rate > USUAL_RATES[history.facts.optimizer][1]
+    is_high = _has_high_rate(history)
     # no rate explains a loss that was huge before training
     was_huge = "huge_first_loss" in alarms and "probe_loss" in history[0].logs
     harm = [*alarms.get("exploding", ()), *alarms.get("dead", ())]
     return [*alarms.get("unusual_rate", ()), *harm] if is_high and not was_huge else ()
+
+
+def _has_high_rate(history: History) -> bool:
+    rate = effective_rate(history)
+    return rate is not None and rate > USUAL_RATES[history.facts.optimizer][1]
 
 
 def _rate_too_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
@@ -222,7 +228,9 @@ def _rate_too_high(alarms: ByRule, history: History) -> Sequence[Alarm]:
 
 
 def _at_rest(alarms: ByRule, history: History) -> Sequence[Alarm]:
-    """Explains a network that stands still by its learning rate."""
+    """Explains a network that stands still by its learning rate, unless that is unusually high."""
+    if _has_high_rate(history):
+        return []
     return alarms.get("stalled") or [a for a in alarms.get("noisy", ()) if history.is_at_rest]
 
 

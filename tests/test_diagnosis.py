@@ -145,6 +145,16 @@ def test_units_that_died_in_training_were_killed_by_a_high_rate(share, cause):
     assert diagnose(steps, [alarm("dead", threshold=0.5)]).cause == cause
 
 
+def test_units_that_updates_before_the_first_step_may_have_killed_were_not_dead_at_the_start():
+    first, *later = moved(sgd(10 * SGD_HIGH), rotation=0.0)
+    steps = History([replace(first, updates=38), *later], sgd(10 * SGD_HIGH))
+    assert diagnose(steps, [alarm("dead")]).cause == "rate too high"
+
+
+def test_a_network_that_rests_at_an_unusually_high_rate_needs_no_higher_one():
+    assert diagnose(at_rest(sgd(10 * SGD_HIGH)), [alarm("stalled")]).cause == "can't tell"
+
+
 def test_a_rate_that_is_unusual_explains_a_huge_loss_of_the_first_epoch():
     alarms = [alarm("huge_first_loss"), alarm("unusual_rate")]
     assert diagnose(moved(sgd(10 * SGD_HIGH)), alarms).cause == "rate too high"
