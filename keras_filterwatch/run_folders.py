@@ -3,6 +3,7 @@
 import os
 import re
 
+from keras_filterwatch.checkpoints.listing import ENDINGS
 from keras_filterwatch.record.files import numbered_files, opened
 from keras_filterwatch.storage import Folder, folder_of
 from keras_filterwatch.text import listed
@@ -66,9 +67,21 @@ def _nothing_to_read(path: str | os.PathLike[str] | Folder) -> str:
             f"{_shown(path)!r} has no record: a FilterWatch of version 0.1.0 or another program "
             "wrote to it. TensorBoard shows what is there."
         )
+    names = folder.names()
+    if not names:
+        return (
+            f"{_shown(path)!r} is empty and has no record of a training: pass the log_dir of a "
+            "FilterWatch."
+        )
+    checkpoints = [name for name in names if name.lower().endswith(ENDINGS)]
+    if checkpoints:
+        return (
+            f"{_shown(path)!r} has no record of a training, but checkpoints such as "
+            f"{checkpoints[0]!r}: `keras-filterwatch series` scores and records them."
+        )
     return (
         f"{_shown(path)!r} has no record of a training: pass the log_dir of a FilterWatch. "
-        f"There are [{listed(folder.names())}]."
+        f"What is there: {listed(names)}."
     )
 
 

@@ -207,6 +207,17 @@ def test_a_folder_without_runs_is_an_error_that_says_what_is_there(tmp_path):
         fw.read(tmp_path)
 
 
+def test_an_empty_folder_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is empty and has no record of a training"):
+        fw.read(tmp_path)
+
+
+def test_a_folder_of_checkpoints_is_an_error_that_says_what_records_them(tmp_path):
+    (tmp_path / "01.keras").write_text("")
+    with pytest.raises(FileNotFoundError, match="`keras-filterwatch series`"):
+        fw.read(tmp_path)
+
+
 def test_a_file_is_an_error(trained):
     with pytest.raises(NotADirectoryError, match="is a file: pass the folder"):
         fw.read(trained[1] / "filterwatch" / "record-0001.fwr")

@@ -38,6 +38,8 @@ def sentences(comparison: "Comparison") -> list[str]:
         >>> sentences(compare({"head": np.ones((2, 2))}, {"head": np.ones((2, 2))}))
         ['No layer changed.']
     """
+    if not comparison:
+        return ["No layer of a has a counterpart in b: nothing can be compared."]
     known = [layer for layer in comparison.by_change if not math.isnan(layer.rotation)]
     changed = [layer for layer in known if not layer.is_unchanged]
     unchanged = [layer.name for layer in comparison.values() if layer.is_unchanged]
@@ -53,7 +55,7 @@ def sentences(comparison: "Comparison") -> list[str]:
         lines.append(f"{printable(changed[0].name)} changed most: {_how(changed[0])}.")
     else:
         lines += _largest_noise_change(comparison.values())
-    if unchanged and len(unchanged) == len(comparison):
+    if len(unchanged) == len(comparison):
         lines.append("No layer changed.")
     elif unchanged:
         lines.append(f"{_names(unchanged)} did not change.")
