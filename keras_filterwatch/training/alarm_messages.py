@@ -41,10 +41,12 @@ def alarm_messages(judgement: Judgement, first_step: int) -> Iterator[str]:
                 "printed any more, and watch.alarms has it."
             )
     for rule, count in by_rule.items():
-        if count > _MOST_LAYERS:
+        more = count - _MOST_LAYERS
+        if more > 0:
+            layers, them = ("layer", "it") if more == 1 else ("layers", "them")
             yield (
-                f"FilterWatch alarm ({rule}): the same about {count - _MOST_LAYERS} more layers; "
-                "watch.alarms has them."
+                f"FilterWatch alarm ({rule}): the same about {more} more {layers}; "
+                f"watch.alarms has {them}."
             )
 
 

@@ -21,12 +21,13 @@ from keras_filterwatch.report import Report
 from keras_filterwatch.retention import with_step, without_oldest
 from keras_filterwatch.runs import Run
 from keras_filterwatch.scores import Scores
-from keras_filterwatch.scoring import ScoringFailure, UserMetric, full_scores
+from keras_filterwatch.scoring import full_scores
 from keras_filterwatch.text import listed
 from keras_filterwatch.training.alarm_messages import alarm_messages
 from keras_filterwatch.training.notices import Notices
 from keras_filterwatch.training.run_folder import checksums
 from keras_filterwatch.training.worker import Worker
+from keras_filterwatch.user_metrics import ScoringFailure, UserMetric
 from keras_filterwatch.writers import Writer
 
 
@@ -125,6 +126,7 @@ class Recorder:
         first: Snapshot,
         pictures: Pictures,
         batches: int,
+        full: Scores | None = None,
     ) -> None:
         """Starts processing one step. Do not modify `snapshot` or `first` until `wait` returns.
 
@@ -134,8 +136,9 @@ class Recorder:
             first: the kernels at the start.
             pictures: those that needed the model and are drawn already.
             batches: batches completed so far.
+            full: all scores of `snapshot`, if they are computed already; None if not.
         """
-        self._worker.submit(partial(self._add, quick, snapshot, first, pictures, batches))
+        self._worker.submit(partial(self._add, quick, snapshot, first, pictures, batches, full))
 
     def keep_first(self, first: Snapshot) -> None:
         """Starts writing the kernels at the start to the folder of the run."""
@@ -180,10 +183,13 @@ class Recorder:
         first: Snapshot,
         pictures: Pictures,
         batches: int,
+        full: Scores | None,
     ) -> None:
         start = self._results.history[0] if self._results.history else None
-        scores, failures = full_scores(quick, snapshot, first, self._metrics, start)
-        scores = as_recorded(scores)
+        failures: list[ScoringFailure] = []
+        if full is None:
+            full, failures = full_scores(quick, snapshot, first, self._metrics, start)
+        scores = as_recorded(full)
         self._report_failures(failures, scores.step)
         self._judge(with_step(self._results.history, scores))
         with self._notices.guard(

@@ -1,0 +1,1 @@
+"""The checkpoints of a run: which files in which order, and their scores recorded as a run."""
