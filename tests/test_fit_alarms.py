@@ -228,6 +228,16 @@ def test_of_many_layers_with_one_alarm_three_are_printed_and_all_are_kept(tmp_pa
     assert len(watch.alarms) == 5
 
 
+def test_a_fourth_layer_with_one_alarm_is_one_layer(tmp_path, capsys):
+    def everywhere(history):
+        for i in range(4):
+            yield fw.Alarm("everywhere", f"layer{i}", history[-1].step, 1, 0, (), f"Odd: layer{i}.")
+
+    fit_with(tmp_path, everywhere, epochs=1)
+    printed = capsys.readouterr().out
+    assert "the same about 1 more layer; watch.alarms has it." in printed
+
+
 def test_summary_prints_the_table_and_the_command(tmp_path, capsys):
     watch = fw.FilterWatch(tmp_path)
     assert "Nothing was watched yet." in summary_of(watch, capsys)

@@ -97,8 +97,8 @@ def _alert(what: str, alarms: list[Alarm], level: str, cause: str = "") -> Alert
     if len(title) > _LONGEST_TITLE:
         title = title[: _LONGEST_TITLE - 3] + "..."
     messages = [printable(_message(alarm, level)) for alarm in alarms[:_MOST_MESSAGES]]
-    if len(alarms) > _MOST_MESSAGES:
-        messages.append(f"The same about {len(alarms) - _MOST_MESSAGES} more layers.")
+    if more := max(0, len(alarms) - _MOST_MESSAGES):
+        messages.append(f"The same about {more} more layer{'s' * (more != 1)}.")
     return Alert(title, "\n".join([*messages, *([printable(cause)] if cause else [])]), level)
 
 
