@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 
 from keras_filterwatch.model.layer_names import layer_names
+from keras_filterwatch.unique_names import unique_name
 
 
 class Owner(NamedTuple):
@@ -69,8 +70,8 @@ def owners(model: keras.Layer, undivided: tuple[type, ...] = ()) -> Iterator[Own
         if own or (path and not layer.built):
             parts_of_path = path or [layer]
             yield Owner(
-                _unique("/".join(names_of_layers[id(part)] for part in parts_of_path), names),
-                _unique("/".join(part.name for part in parts_of_path), keras_names),
+                unique_name("/".join(names_of_layers[id(part)] for part in parts_of_path), names),
+                unique_name("/".join(part.name for part in parts_of_path), keras_names),
                 names_of_layers[id(layer)],
                 *(layer, own),
             )
@@ -99,18 +100,3 @@ def _walk(
 def _parts(layer: keras.Layer, recursive: bool = False) -> Iterable[keras.Layer]:
     parts: list[keras.Layer] = layer._flatten_layers(include_self=False, recursive=recursive)
     return parts
-
-
-def _unique(name: str, names: dict[str, int]) -> str:
-    """Returns the first of `name`, `name_1`, `name_2` ... that is free.
-
-    `names` has the names that are taken, each with the number from which to search on.
-    """
-    number = names.get(name, 0)
-    candidate = f"{name}_{number}" if number else name
-    while candidate in names:
-        number += 1
-        candidate = f"{name}_{number}"
-    names[candidate] = names.get(candidate, 0)
-    names[name] = number + 1
-    return candidate

@@ -9,10 +9,10 @@ from keras_filterwatch.files.config.flow import FileCall, FileFlow, FileTensor, 
 from keras_filterwatch.files.config.layer_config import LayerConfig
 from keras_filterwatch.files.config.layer_counters import layers_in, names_without_counter
 from keras_filterwatch.files.config.shapes import is_channels_first
-from keras_filterwatch.files.config.unique_names import unique_name
 from keras_filterwatch.files.errors import UnsafeFileError
 from keras_filterwatch.files.limits import CONFIG_BYTES
 from keras_filterwatch.kernel_layouts import RECURRENT
+from keras_filterwatch.unique_names import unique_name
 
 # what may stand between a kernel and its BatchNormalization, as in `model.trace`
 _PER_FILTER = frozenset(

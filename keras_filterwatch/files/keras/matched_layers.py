@@ -9,12 +9,12 @@ from keras_filterwatch.files.config.architecture import Architecture, LayerNode
 from keras_filterwatch.files.config.class_names import may_have_weights
 from keras_filterwatch.files.config.layer_config import LayerConfig
 from keras_filterwatch.files.config.layer_counters import names_without_counter
-from keras_filterwatch.files.config.unique_names import unique_name
 from keras_filterwatch.files.keras.layer_groups import LayerGroup
 from keras_filterwatch.files.keras.unknown_layers import unknown_layers
 from keras_filterwatch.files.layers.kernel_choice import StoredVariable
 from keras_filterwatch.kernel_layouts import RECURRENT
 from keras_filterwatch.layer_numbers import snake_case
+from keras_filterwatch.unique_names import unique_name
 
 _LAYERS = "layers"  # the list of the layers of a model
 _OLD_LAYERS = "_layer_checkpoint_dependencies"  # the same in Keras 2.12

@@ -8,11 +8,11 @@ from keras_filterwatch.files.config.architecture import LayerNode
 from keras_filterwatch.files.config.class_names import KERAS_LAYERS
 from keras_filterwatch.files.config.inner_layers import ATTENTION, InnerLayer, inner_layers
 from keras_filterwatch.files.config.layer_config import LayerConfig
-from keras_filterwatch.files.config.unique_names import unique_name
 from keras_filterwatch.files.keras.layer_groups import LayerGroup
 from keras_filterwatch.files.layers.kernel_choice import StoredVariable
 from keras_filterwatch.kernel_layouts import RECURRENT
 from keras_filterwatch.layer_numbers import snake_case
+from keras_filterwatch.unique_names import unique_name
 
 _CLASSES = {snake_case(name): name for name in KERAS_LAYERS}
 # what a model saves besides its layers

@@ -6,7 +6,6 @@ from typing import Any
 
 from keras_filterwatch.files.config.class_names import snake_case
 from keras_filterwatch.files.config.layer_config import LayerConfig
-from keras_filterwatch.files.config.unique_names import unique_name
 from keras_filterwatch.files.keras.bfloat16 import with_numbers
 from keras_filterwatch.files.layers.kernel_axes import class_of_name
 from keras_filterwatch.files.layers.layer_kernels import LayerKernels
@@ -17,6 +16,7 @@ from keras_filterwatch.files.legacy.legacy_names import WeightName
 from keras_filterwatch.files.legacy.legacy_origin import Origin
 from keras_filterwatch.files.stored import StoredArray, StoredKernel
 from keras_filterwatch.kernels import Kernel
+from keras_filterwatch.unique_names import unique_name
 
 # how Keras 1 begins the names of layers -> the class of today
 _OF_KERAS_1 = {

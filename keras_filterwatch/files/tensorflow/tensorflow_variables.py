@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keras_filterwatch.files.config.unique_names import unique_name
 from keras_filterwatch.files.layers.named_kernels import NamedVariable
 from keras_filterwatch.files.limits import DEPTH
 from keras_filterwatch.files.stored import StoredArray
 from keras_filterwatch.files.tensorflow.tensorflow_bundle import Bundle
 from keras_filterwatch.files.tensorflow.trackable_objects import TrackableObjects, TrackedVariable
+from keras_filterwatch.unique_names import unique_name
 
 NO_VALUES = "the checkpoint does not hold its values"
 _AVERAGE = "ExponentialMovingAverage"
