@@ -55,7 +55,7 @@ def _filters(*numbers, shape=SHAPE, chunk=SHAPE, stored=b"x" * 100):
             file[place].id, name.encode(), h5py.h5t.IEEE_F32LE, space, properties
         )
         if stored:
-            h5py.Dataset(dataset).id.write_direct_chunk((0,) * len(shape), stored)
+            dataset.write_direct_chunk((0,) * len(shape), stored)
 
     return change
 

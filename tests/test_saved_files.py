@@ -144,8 +144,11 @@ def test_layers_of_a_later_model_are_counted_anew_as_those_of_the_model_are(tmp_
         model = sequential(*parts, shape=(9, 9, 3))
     (model.save_weights if "weights" in name else model.save)(tmp_path / name)
     assert model.layers[0].name != "conv2d"
-    assert [*fw.score(tmp_path / name)] == [*fw.score(model)] == ["conv2d", "dense", "end"]
-    if "weights" not in name:  # which has no names in Keras before 3.8
+    assert [*fw.score(model)] == ["conv2d", "dense", "end"]
+    if "weights" in name:  # which has no names in Keras before 3.8
+        assert next(iter(fw.score(tmp_path / name))) == "conv2d"
+    else:
+        assert [*fw.score(tmp_path / name)] == ["conv2d", "dense", "end"]
         (kernel,) = snapshot_of(tmp_path / name, model.layers[0].name).kernels
         assert kernel.name == "conv2d"
 

@@ -123,11 +123,11 @@ class Group:
             kind = self._group.id.links.get_info(encoded).type
             if kind != h5py.h5l.TYPE_HARD:
                 raise file.unsafe(path, f"is a {_LINKS.get(kind, 'link of an unknown kind')}")
-            found = self._group[encoded]
-            file.reach(path, int(h5py.h5g.get_objinfo(found.id).objno[0]))
-            if isinstance(found, h5py.Group):
-                return Group(file, path, found)
-            if isinstance(found, h5py.Dataset):
+            found = h5py.h5o.open(self._group.id, encoded)
+            file.reach(path, int(h5py.h5g.get_objinfo(found).objno[0]))
+            if isinstance(found, h5py.h5g.GroupID):
+                return Group(file, path, h5py.Group(found))
+            if isinstance(found, h5py.h5d.DatasetID):
                 return _stored_array(file, path, found)
             return None
         return None
@@ -167,9 +167,9 @@ def open_hdf5(file: Path | BinaryIO, stack: ExitStack, what: str = "") -> Group:
     raise AssertionError  # the block above returns or raises
 
 
-def _stored_array(file: OpenFile, path: str, dataset: h5py.Dataset) -> StoredArray:
+def _stored_array(file: OpenFile, path: str, identifier: h5py.h5d.DatasetID) -> StoredArray:
     """Returns an array whose data lie in the file and expand within limits."""
-    properties = dataset.id.get_create_plist()
+    properties = identifier.get_create_plist()
     layout = properties.get_layout()
     if properties.get_external_count():
         raise file.unsafe(path, "has its data in another file")
@@ -188,6 +188,7 @@ def _stored_array(file: OpenFile, path: str, dataset: h5py.Dataset) -> StoredArr
             f"is packed by the filters {filters}; each of {known} once is read, and only "
             "gzip behind shuffle and without lzf",
         )
+    dataset = h5py.Dataset(identifier)
     shape = tuple(map(int, dataset.shape or ()))
     expanded, stored = math.prod(shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
     if layout == h5py.h5d.CHUNKED:
