@@ -1,6 +1,9 @@
 """Data that expand: how far is known before they are expanded."""
 
+import shutil
 import zlib
+from types import SimpleNamespace
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import h5py
 import numpy as np
@@ -12,7 +15,7 @@ from small_models import noise
 import keras_filterwatch as fw
 from keras_filterwatch.files import limits
 from keras_filterwatch.files.config.layer_config import load_json
-from keras_filterwatch.files.errors import UnsafeFileError
+from keras_filterwatch.files.errors import UnreadableFileError, UnsafeFileError
 from keras_filterwatch.files.lzf import lzf_length
 from keras_filterwatch.score_table import csv_of_rows
 
@@ -72,3 +75,12 @@ def test_a_file_with_too_many_kernels_is_refused(tmp_path, monkeypatch):
 def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe():
     rows = [{"layer": name} for name in ("=1+1", "+1", "-1", "@SUM(A1)", "conv")]
     assert csv_of_rows(rows) == "layer\n'=1+1\n'+1\n'-1\n'@SUM(A1)\nconv\n"
+
+
+def test_a_packed_member_without_room_to_unpack_it_is_no_damaged_file(tmp_path, monkeypatch):
+    with ZipFile(tmp_path / "w.keras", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", '{"class_name": "Sequential", "config": {"layers": []}}')
+        archive.writestr("model.weights.h5", bytes(2**16))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**16))
+    with pytest.raises(UnreadableFileError, match=r"has no room to unpack .* set TMPDIR"):
+        fw.score(tmp_path / "w.keras")

@@ -3,6 +3,7 @@
 Nothing is unpacked into folders. What could climb out of one, or expand without limit, is refused.
 """
 
+import errno
 import io
 import shutil
 import stat
@@ -81,7 +82,8 @@ class Archive:
         A member that is not compressed is read where it lies; another one from a temporary file.
 
         Raises:
-            UnreadableFileError: there is no such member, or it is damaged.
+            UnreadableFileError: there is no such member, it is damaged, or there is no room for it.
+            OSError: the disk is full.
         """
         member = self._member(name)
         try:
@@ -91,17 +93,29 @@ class Archive:
                 section = _Section(file, self._begin(member, file), member.file_size)
                 _check_crc(section, member.CRC)
                 return io.BufferedReader(section)
-            folder = tempfile.gettempdir()
-            if member.file_size > shutil.disk_usage(folder).free / 2:
-                raise OSError(f"{folder} has no room for its {member.file_size} bytes")
+            self._check_room(member)
             unpacked = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (closed by the stack)
             with self._archive.open(name) as packed:
                 while part := packed.read(_PART):
                     unpacked.write(part)
             unpacked.seek(0)
             return unpacked
+        except UnreadableFileError:
+            raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise  # the disk is full; the file is not damaged
             raise self._damaged(name, error) from error
+
+    def _check_room(self, member: zipfile.ZipInfo) -> None:
+        """Raises UnreadableFileError if a member would fill more than half of the free space."""
+        folder = tempfile.gettempdir()
+        if member.file_size > shutil.disk_usage(folder).free / 2:
+            raise UnreadableFileError(
+                f"{self.what} cannot be read: its member {printable(member.filename)!r} is packed, "
+                f"and {folder} has no room to unpack its {member.file_size} bytes. Free some, or "
+                "set TMPDIR to another folder."
+            )
 
     def _member(self, name: str) -> zipfile.ZipInfo:
         if name not in self._members:

@@ -32,7 +32,7 @@ _FILTERS = {
 _LINKS = {h5py.h5l.TYPE_SOFT: "soft link", h5py.h5l.TYPE_EXTERNAL: "link to another file"}
 _GROWTH = 1.1  # by how much a filter may enlarge what it cannot compress
 _MOST_CHUNKS = 50_000  # the library takes 4 kB for each of them, also for those not stored
-_GZIP = h5py.h5z.FILTER_DEFLATE
+_GZIP, _LZF = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF
 _MOST_OF_GZIP = 1032  # bytes that it makes of one
 _LARGE = 2**26  # bytes that a chunk may take without harm
 _SMALL = 2**20  # bytes: what is smaller does no harm, however far it expands
@@ -223,37 +223,37 @@ def _stored_array(file: OpenFile, path: str, identifier: h5py.h5d.DatasetID) -> 
     return StoredArray(path, shape, dataset.dtype.newbyteorder("="), read, place)
 
 
-def _expands(data: bytes, most: int) -> bool:
-    """Returns whether gzip makes more than so many bytes of some; False if it cannot read them."""
-    packer = zlib.decompressobj()
-    with suppress(zlib.error):
-        return len(packer.decompress(data, most + 1)) > most
-    return False
-
-
 def _check_chunks(file: OpenFile, path: str, dataset: h5py.Dataset) -> None:
-    """Refuses chunks that are stored in more bytes than they expand to: they expand to more."""
-    chunk = math.prod(map(int, dataset.chunks)) * dataset.dtype.itemsize
-    most = _GROWTH * chunk + 4096
-
+    """Refuses an array with a chunk that expands to more bytes than a chunk of it has."""
+    size = math.prod(map(int, dataset.chunks)) * dataset.dtype.itemsize
+    most = int(_GROWTH * size) + 4096
     properties = dataset.id.get_create_plist()
     filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
-    packed: list[tuple[int, ...]] = []  # places of the chunks that gzip may expand without limit
+    for chunk in _chunks(dataset):
+        if chunk.size > most:
+            raise file.unsafe(path, f"has a chunk of {size} bytes that is stored in {chunk.size}")
+        may_expand = _LZF in filters or (
+            _GZIP in filters and chunk.size * _MOST_OF_GZIP > max(most, _LARGE)
+        )
+        if may_expand and _expanded_size(dataset, chunk, filters, most) > most:
+            raise file.unsafe(path, f"has a chunk of {size} bytes that expands to more")
 
-    def check(info: Any) -> None:
-        if info.size > most:
-            raise file.unsafe(path, f"has a chunk of {chunk} bytes that is stored in {info.size}")
-        is_gzip = _GZIP in filters and info.size * _MOST_OF_GZIP > max(most, _LARGE)
-        if is_gzip or h5py.h5z.FILTER_LZF in filters:
-            packed.append(tuple(info.chunk_offset))
 
+def _chunks(dataset: h5py.Dataset) -> list[Any]:
+    """Returns where each stored chunk of an array begins, and in how many bytes it is stored."""
+    chunks: list[Any] = []
     if hasattr(dataset.id, "chunk_iter"):
-        dataset.id.chunk_iter(check)
-        for place in packed:
-            mask, data = dataset.id.read_direct_chunk(place)
-            is_gzip = _GZIP in filters
-            if _expands(data, int(most)) if is_gzip else not mask and lzf_length(data) > most:
-                raise file.unsafe(path, f"has a chunk of {chunk} bytes that expands to more")
-        return
-    for i in range(dataset.id.get_num_chunks()):  # h5py on HDF5 below 1.12.3
-        check(dataset.id.get_chunk_info(i))
+        dataset.id.chunk_iter(chunks.append)
+        return chunks
+    # h5py on HDF5 below 1.12.3
+    return [dataset.id.get_chunk_info(i) for i in range(dataset.id.get_num_chunks())]
+
+
+def _expanded_size(dataset: h5py.Dataset, chunk: Any, filters: list[int], most: int) -> int:
+    """Returns how many bytes a chunk expands to, up to one more than `most`."""
+    skipped_filters, data = dataset.id.read_direct_chunk(tuple(chunk.chunk_offset))
+    if _LZF in filters:
+        return 0 if skipped_filters else lzf_length(data)
+    with suppress(zlib.error):  # the library says so too when it reads the chunk
+        return len(zlib.decompressobj().decompress(data, most + 1))
+    return 0
