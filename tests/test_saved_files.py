@@ -12,6 +12,7 @@ from keras_filterwatch import snapshot_of
 from keras_filterwatch.files.config.layer_config import LayerConfig
 from keras_filterwatch.files.config.layer_counters import names_without_counter
 from keras_filterwatch.files.errors import UnreadableFileError
+from keras_filterwatch.files.open_file import looks_like_file
 
 
 @pytest.fixture
@@ -164,3 +165,12 @@ def test_numbers_with_a_gap_are_names_of_the_users_own():
 def test_names_of_the_first_model_of_a_process_stay():
     saved = [LayerConfig("input_layer", "InputLayer"), LayerConfig("dense_1", "Dense")]
     assert [*names_without_counter(saved).values()] == ["input_layer", "dense_1"]
+
+
+def test_the_prefix_of_a_checkpoint_in_the_working_folder_is_no_name_of_a_layer(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert not looks_like_file("ckpt-1")
+    (tmp_path / "ckpt-1.index").touch()
+    assert looks_like_file("ckpt-1")

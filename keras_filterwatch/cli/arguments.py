@@ -98,3 +98,13 @@ def positive_number(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"a number above 0 is needed; got {text!r}")
     return number
+
+
+def add_layers(command: argparse.ArgumentParser, verb: str) -> None:
+    """Adds `--layers`; its help begins with what the command does with them, such as "record"."""
+    command.add_argument(
+        "--layers",
+        metavar="PATTERN",
+        action="append",
+        help=f"{verb} these layers only: a name, a block's name, or a pattern such as 'conv*'",
+    )

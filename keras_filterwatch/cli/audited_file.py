@@ -1,6 +1,5 @@
 """What `audit` says of one file, as values that JSON can hold. Runs in a process of its own."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +7,18 @@ from typing import Any
 
 from keras_filterwatch import sentences
 from keras_filterwatch.alarms import Alarm
+from keras_filterwatch.cli.documents import (
+    alarm_document,
+    diagnosis_document,
+    layer_document,
+)
 from keras_filterwatch.cli.errors import TaskError
 from keras_filterwatch.cli.file_names import image_name
-from keras_filterwatch.cli.states import state_of, worst_first
-from keras_filterwatch.diagnosis import Diagnosis
+from keras_filterwatch.cli.states import worst_first
 from keras_filterwatch.files.open_file import open_file
 from keras_filterwatch.files.stored import ModelFile
 from keras_filterwatch.kernel_names import KernelNames, matching_kernels
-from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.scores import Scores
 from keras_filterwatch.scoring import score_file
 from keras_filterwatch.single_step import judge_single_step
 from keras_filterwatch.text import suggestion
@@ -52,11 +55,15 @@ def reply(request: Mapping[str, Any]) -> dict[str, Any]:
         "format": file.format,
         "notes": list(file.notes),
         "sentences": sentences.overview(scores) if scores else [],
-        "layers": [_layer(name, scores[name]) for name in worst_first(scores)],
+        "layers": [layer_document(name, scores[name]) for name in worst_first(scores)],
         "skipped": dict(scores.skipped),
-        "alarms": [_alarm(alarm) for alarm in (*judgement.alarms, *judgement.notes) if told(alarm)],
+        "alarms": [
+            alarm_document(alarm) for alarm in (*judgement.alarms, *judgement.notes) if told(alarm)
+        ],
         # of a file, some of whose alarms are not told, the cause would be of those too
-        "diagnosis": _diagnosis(judgement.diagnosis) if all(map(told, judgement.alarms)) else None,
+        "diagnosis": diagnosis_document(judgement.diagnosis)
+        if all(map(told, judgement.alarms))
+        else None,
         "images": images,
         "image_problems": problems,
     }
@@ -109,41 +116,3 @@ def draw_images(file: ModelFile, scores: Scores, folder: Path) -> tuple[list[str
         else:
             paths.append(str(path))
     return paths, problems
-
-
-def _layer(name: str, layer: LayerScores) -> dict[str, Any]:
-    return {
-        "name": name,
-        "layer_type": layer.layer_type,
-        "kind": layer.kind,
-        "shape": [int(size) for size in layer.shape],
-        "trainable": bool(layer.trainable),
-        "state": state_of(layer),
-        "verdict": layer.verdict,
-        "sentence": layer.sentence,
-        "scores": {name: float(number) for name, number in layer.items() if math.isfinite(number)},
-    }
-
-
-def _alarm(alarm: Alarm) -> dict[str, Any]:
-    return {
-        "rule": alarm.rule,
-        "layer": alarm.layer,
-        "level": alarm.level,
-        "value": _number(alarm.value),
-        "threshold": _number(alarm.threshold),
-        "filters": [int(number) for number in alarm.filters],
-        "message": alarm.message,
-    }
-
-
-def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
-    return {
-        "cause": diagnosis.cause,
-        "evidence": list(diagnosis.evidence),
-        "advice": diagnosis.advice,
-    }
-
-
-def _number(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None

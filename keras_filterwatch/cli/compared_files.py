@@ -1,19 +1,18 @@
 """What `compare` says of two sources, as values that JSON can hold. Runs in its own process."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_filterwatch.cli.documents import finite, scores_document
 from keras_filterwatch.cli.errors import TaskError
 from keras_filterwatch.cli.file_names import image_name
 from keras_filterwatch.cli.recorded_run import other_runs_in_words
 from keras_filterwatch.comparison import Comparison, LayerComparison, compare
 from keras_filterwatch.files.errors import UnreadableFileError
+from keras_filterwatch.files.open_file import is_model_folder
 from keras_filterwatch.run_folders import recorded_folders
 from keras_filterwatch.runs import read
-
-_SAVED_BY_TENSORFLOW = ("saved_model.pb", "checkpoint")  # in a folder that is a model
 
 
 def reply(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def _opened(path: str, notes: list[str]) -> Any:
             f"{path!r} does not exist: pass a saved model, or the folder that a training was "
             "recorded in.",
         )
-    if Path(path).is_file() or any((Path(path) / name).is_file() for name in _SAVED_BY_TENSORFLOW):
+    if Path(path).is_file() or is_model_folder(Path(path)):
         return path
     try:
         several = len(recorded_folders(path)) > 1
@@ -86,7 +85,7 @@ def _layer(layer: LayerComparison) -> dict[str, Any]:
     return {
         "name": layer.name,
         "name_in_b": layer.name_in_b,
-        "rotation": _number(layer.rotation),
+        "rotation": finite(layer.rotation),
         "why_not": layer.why_not,
         "is_unchanged": bool(layer.is_unchanged),
         "changed_filters": [int(number) for number in layer.changed_filters],
@@ -96,9 +95,7 @@ def _layer(layer: LayerComparison) -> dict[str, Any]:
                 "layer_type": scores.layer_type,
                 "shape": [int(size) for size in scores.shape],
                 "verdict": scores.verdict,
-                "scores": {
-                    name: float(number) for name, number in scores.items() if math.isfinite(number)
-                },
+                "scores": scores_document(scores),
             }
             for side, scores in (("a", layer.a), ("b", layer.b))
         },
@@ -129,7 +126,3 @@ def _draw(comparison: Comparison, layer: str | None, path: Path) -> str:
             "no picture", f"{path} could not be written: {error.strerror or error}."
         ) from error
     return str(path)
-
-
-def _number(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None

@@ -3,6 +3,7 @@
 from keras_filterwatch.cli.arguments import (
     Commands,
     add_command,
+    add_layers,
     add_output,
     add_path,
     add_timeout,
@@ -42,12 +43,7 @@ def add_audit(commands: Commands) -> None:
         "undetermined, unreadable, alarm, the name of an alarm, "
         "SCORE=NUMBER (that or worse), SCORE>NUMBER or SCORE<NUMBER (in quotes)",
     )
-    audit.add_argument(
-        "--layers",
-        metavar="PATTERN",
-        action="append",
-        help="tell of these layers only: a name, a block's name, or a pattern such as 'conv*'",
-    )
+    add_layers(audit, "tell of")
     add_architecture(audit)
     audit.add_argument(
         "--jobs",
@@ -83,12 +79,7 @@ def add_compare(commands: Commands) -> None:
         folder=True,
         help="draw the filters that changed most, of each layer, as DIR/NUMBER_LAYER.png",
     )
-    compare.add_argument(
-        "--layers",
-        metavar="PATTERN",
-        action="append",
-        help="compare these layers only: a name, a block's name, or a pattern such as 'conv*'",
-    )
+    add_layers(compare, "compare")
     compare.add_argument(
         "--fail-on",
         choices=("changed", "unchanged"),

@@ -13,6 +13,7 @@ from keras_filterwatch.cli.file_names import safe_name
 from keras_filterwatch.cli.recorded_run import recorded_run
 from keras_filterwatch.cli.repeated_names import with_name
 from keras_filterwatch.files.errors import UnreadableFileError
+from keras_filterwatch.files.open_file import is_model_folder
 from keras_filterwatch.run_folders import run_folders
 from keras_filterwatch.runs import RUN_FOLDER, Run, read
 from keras_filterwatch.sources.array_layouts import check_layout
@@ -54,8 +55,7 @@ def _is_saved_model(source: str) -> bool:
     path = Path(source).expanduser()
     if not path.is_dir():
         return path.exists() or path.with_name(f"{path.name}.index").is_file()
-    is_model = (path / "saved_model.pb").is_file() or any(path.glob("*.index"))
-    return is_model and not run_folders(folder_of(path))
+    return is_model_folder(path) and not run_folders(folder_of(path))
 
 
 def _record(path: Path, folder: Path, options: argparse.Namespace, console: Console) -> Run:

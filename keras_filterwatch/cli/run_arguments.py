@@ -5,6 +5,7 @@ import argparse
 from keras_filterwatch.cli.arguments import (
     Commands,
     add_command,
+    add_layers,
     add_output,
     add_path,
     positive_integer,
@@ -69,12 +70,7 @@ def add_series(commands: Commands) -> None:
         "of them (default: up to the last file or row; with --follow, unknown)",
     )
     add_architecture(series)
-    series.add_argument(
-        "--layers",
-        metavar="PATTERN",
-        action="append",
-        help="record these layers only: a name, a block's name, or a pattern such as 'conv*'",
-    )
+    add_layers(series, "record")
     series.add_argument(
         "--images",
         action=argparse.BooleanOptionalAction,

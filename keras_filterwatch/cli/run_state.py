@@ -1,19 +1,24 @@
 """RunState: what a recorded training says at one of its steps, as text and as values for JSON."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from keras_filterwatch import sentences
 from keras_filterwatch.alarms import Alarm
+from keras_filterwatch.cli.documents import (
+    alarm_document,
+    diagnosis_document,
+    finite,
+    layer_document,
+)
 from keras_filterwatch.cli.errors import UsageError
 from keras_filterwatch.cli.markdown_table import more_layers
 from keras_filterwatch.cli.states import state_of
 from keras_filterwatch.diagnosis import Diagnosis
 from keras_filterwatch.history import History
 from keras_filterwatch.run import Run
-from keras_filterwatch.scores import LayerScores, Scores
+from keras_filterwatch.scores import Scores
 from keras_filterwatch.summary import summary
 from keras_filterwatch.text import markdown, printable
 
@@ -120,17 +125,13 @@ def as_document(state: RunState) -> dict[str, Any]:
         "steps": run.steps,
         "epochs": run.facts_at(scores.step).epochs,
         "has_ended": run.has_ended,
-        "logs": {name: _number(value) for name, value in scores.logs.items()},
+        "logs": {name: finite(value) for name, value in scores.logs.items()},
         "sentences": sentences.overview(scores) if scores else [],
-        "layers": [_layer(name, layer) for name, layer in scores.items()],
+        "layers": [layer_document(name, layer) for name, layer in scores.items()],
         "skipped": dict(scores.skipped),
         "alarms": [_alarm(alarm) for alarm in state.raised],
         "notes": [_alarm(alarm) for alarm in state.notes],
-        "diagnosis": {
-            "cause": state.diagnosis.cause,
-            "evidence": list(state.diagnosis.evidence),
-            "advice": state.diagnosis.advice,
-        },
+        "diagnosis": diagnosis_document(state.diagnosis),
         "problems": run.problems,
     }
 
@@ -174,36 +175,9 @@ def _alarm_lines(alarms: Iterable[Alarm]) -> list[str]:
     ]
 
 
-def _layer(name: str, layer: LayerScores) -> dict[str, Any]:
-    return {
-        "name": name,
-        "layer_type": layer.layer_type,
-        "kind": layer.kind,
-        "shape": [int(size) for size in layer.shape],
-        "trainable": bool(layer.trainable),
-        "state": state_of(layer),
-        "verdict": layer.verdict,
-        "sentence": layer.sentence,
-        "scores": {each: float(layer[each]) for each in layer if math.isfinite(layer[each])},
-    }
-
-
 def _alarm(alarm: Alarm) -> dict[str, Any]:
-    return {
-        "rule": alarm.rule,
-        "layer": alarm.layer,
-        "level": alarm.level,
-        "step": int(alarm.step),
-        "ended": None if alarm.ended is None else int(alarm.ended),
-        "value": _number(alarm.value),
-        "threshold": _number(alarm.threshold),
-        "filters": [int(number) for number in alarm.filters],
-        "message": alarm.message,
-    }
-
-
-def _number(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
+    ended = None if alarm.ended is None else int(alarm.ended)
+    return {**alarm_document(alarm), "step": int(alarm.step), "ended": ended}
 
 
 def _cells(cells: Iterable[str]) -> str:

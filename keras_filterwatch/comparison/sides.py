@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_filterwatch.files.open_file import looks_like_file
+from keras_filterwatch.files.open_file import is_model_folder, looks_like_file
 from keras_filterwatch.image_windows import Window
 from keras_filterwatch.kernels import Kernel, Snapshot
 from keras_filterwatch.scores import Scores
@@ -108,8 +108,7 @@ def _opened(source: Any) -> Any:
 def _is_model_file(path: str) -> bool:
     """Returns True for a saved model or weights, False for the folder of a training."""
     if Path(path).is_dir():
-        # what TensorFlow saves is a folder too
-        return any((Path(path) / name).is_file() for name in ("saved_model.pb", "checkpoint"))
+        return is_model_folder(Path(path))
     return "://" not in path and looks_like_file(path)
 
 

@@ -67,8 +67,20 @@ def looks_like_file(path: str) -> bool:
         >>> looks_like_file("model.keras"), looks_like_file("conv2d")
         (True, False)
     """
-    exists = os.path.exists(path)  # noqa: PTH110 (Path.exists raises for names that are too long)
+    # Path.exists raises for names that are too long; a prefix names a checkpoint of TensorFlow
+    exists = any(map(os.path.exists, (path, f"{path}.index")))
     return exists or path.lower().endswith(_SUFFIXES) or any(sep in path for sep in "/\\")
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Returns True for the folder of a SavedModel, or of a checkpoint of TensorFlow.
+
+    Example:
+        >>> is_model_folder(Path("nowhere"))
+        False
+    """
+    names = ("saved_model.pb", "checkpoint")
+    return any((folder / name).is_file() for name in names) or len([*folder.glob("*.index")]) == 1
 
 
 def warn_of_notes(file: ModelFile, path: str | os.PathLike[str], stacklevel: int) -> None:
@@ -146,7 +158,7 @@ def _opened_folder(
         from keras_filterwatch.files.tensorflow.saved_model import read_saved_model
 
         return read_saved_model(path, stack, layout)
-    if len([*path.glob("*.index")]) == 1 or (path / "checkpoint").is_file():
+    if is_model_folder(path):
         from keras_filterwatch.files.tensorflow.tensorflow_checkpoint import (
             read_tensorflow_checkpoint,
         )
