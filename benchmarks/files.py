@@ -5,15 +5,11 @@ the table on a page, `--check` fails if something is far above its aim (a busy m
 for).
 """
 
-import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -24,8 +20,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.overhead import Row
-from benchmarks.pages import write_part
+from benchmarks.measured import Row, measure
 
 ROUNDS = 3
 CHECKPOINTS = 200
@@ -170,37 +165,6 @@ def usage(directory: Path) -> Iterator[Row]:
 TASKS = {"large": large, "many": many, "help": usage}
 
 
-def main() -> int:
-    """Measures what the command line names, or all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    names = ", ".join(TASKS)
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {names}; all without any")
-    parser.add_argument("--out", type=Path, help="a page that the table is put on")
-    parser.add_argument("--check", action="store_true", help="fail where a limit is passed")
-    options = parser.parse_args()
-    if unknown := set(options.tasks) - set(TASKS):
-        parser.error(f"no task is called {', '.join(unknown)}; there are {names}")
-    head = ["| measured | value | aim |", "| --- | --- | --- |"]
-    print(*head, sep="\n")
-    rows = []
-    for name in options.tasks or TASKS:
-        with tempfile.TemporaryDirectory() as directory:
-            for row in TASKS[name](Path(directory)):
-                print(row, flush=True)
-                rows.append(row)
-    if options.out:
-        used = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "h5py"))
-        machine = (
-            f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-        )
-        text = ["# Files: what an audit costs", "", f"{machine}, {used}. {ABOUT}", ""]
-        write_part(options.out, "\n".join([*text, *head, *map(str, rows)]))
-    failed = [row for row in rows if row.fails]
-    for row in failed if options.check else ():
-        print(f"too much: {row.what}: {row.value:.3g} {row.unit}, the limit is {row.limit:.3g}")
-    return 1 if options.check and failed else 0
-
-
 ABOUT = (
     "Each is a whole process, from its start to its end, on files that are in the system's cache; "
     "the audit and `keras.saving.load_model(path, compile=False)` take turns in one run. Memory is "
@@ -209,4 +173,8 @@ ABOUT = (
 )
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        measure(
+            __doc__, TASKS, "Files: what an audit costs", ("tensorflow", "keras", "h5py"), ABOUT
+        )
+    )

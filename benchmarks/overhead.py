@@ -5,19 +5,14 @@
 far above its aim (a busy machine is allowed for).
 """
 
-import argparse
 import os
-import platform
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,36 +24,13 @@ import numpy as np
 from keras import layers
 
 import keras_filterwatch as fw
-from benchmarks.pages import write_part
+from benchmarks.measured import Row, measure
 from benchmarks.small_networks import NETWORKS, Cost, cost_of_an_epoch
 from keras_filterwatch import scoring
 from keras_filterwatch.model import find
 
 EPOCHS, ROUNDS = 4, 5
 SIZES = (52, 128, 256, 512, 1024, 2048, 2896)  # filters of four layers 3x3: 0.1 to 302 M weights
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was measured; `aim` is that of a quiet machine, `limit` what `--check` lets pass."""
-
-    what: str
-    value: float
-    unit: str
-    aim: float | None = None
-    limit: float | None = None
-
-    @property
-    def fails(self) -> bool:
-        """Whether it is beyond its limit, which lies on the far side of the aim."""
-        if self.limit is None:
-            return False
-        more_is_good = self.aim is not None and self.limit < self.aim
-        return self.value < self.limit if more_is_good else self.value > self.limit
-
-    def __str__(self) -> str:
-        aim = "" if self.aim is None else f"{self.aim:.3g} {self.unit}"
-        return f"| {self.what} | {self.value:.3g} {self.unit} | {aim} |"
 
 
 def seconds(task: Callable[[], object]) -> float:
@@ -298,37 +270,6 @@ TASKS = {
 }
 
 
-def main() -> int:
-    """Measures what the command line names, or all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    names = ", ".join(TASKS)
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {names}; all without any")
-    parser.add_argument("--out", type=Path, help="a page that the table is put on")
-    parser.add_argument("--check", action="store_true", help="fail where a limit is passed")
-    options = parser.parse_args()
-    if unknown := set(options.tasks) - set(TASKS):
-        parser.error(f"no task is called {', '.join(unknown)}; there are {names}")
-    head = ["| measured | value | aim |", "| --- | --- | --- |"]
-    print(*head, sep="\n")
-    rows = []
-    for name in options.tasks or TASKS:
-        with tempfile.TemporaryDirectory() as directory:
-            for row in TASKS[name](Path(directory)):
-                print(row, flush=True)
-                rows.append(row)
-    if options.out:
-        used = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy"))
-        machine = (
-            f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-        )
-        text = ["# Overhead: what watching costs", "", f"{machine}, {used}. {ABOUT}", ""]
-        write_part(options.out, "\n".join([*text, *head, *map(str, rows)]))
-    failed = [row for row in rows if row.fails]
-    for row in failed if options.check else ():
-        print(f"too much: {row.what}: {row.value:.3g} {row.unit}, the limit is {row.limit:.3g}")
-    return 1 if options.check and failed else 0
-
-
 ABOUT = (
     "Networks from keras.applications with random weights. Keras's callback is "
     "`TensorBoard(histogram_freq=1, write_images=True)`; both take turns in one run. A plain pass "
@@ -337,4 +278,8 @@ ABOUT = (
 )
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        measure(
+            __doc__, TASKS, "Overhead: what watching costs", ("tensorflow", "keras", "numpy"), ABOUT
+        )
+    )

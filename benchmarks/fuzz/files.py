@@ -51,7 +51,7 @@ def audited(path: Path) -> str:
     return json.dumps(reply({**others, "path": str(path)}), allow_nan=False)
 
 
-def drawn(path: Path) -> str:
+def draw_file(path: Path) -> str:
     """Draws the filters of a file as `audit --images` does; returns what it says, as JSON."""
     from keras_filterwatch.cli.audited_file import reply
 
@@ -114,7 +114,7 @@ def check(sound: list[Specimen], seed: int, number: int, folder: Path) -> Case:
     path = write_case(sound, seed, number, inside)
     before = _listing(inside)
     watch = OpenedFiles(outside)
-    reading = read_separately(path, audited if number % 4 else drawn)
+    reading = read_separately(path, audited if number % 4 else draw_file)
     touched = watch.names()
     watch.close()
     if reading.outcome.startswith("killed by signal"):
@@ -149,7 +149,7 @@ def check_all(folder: str, seed: int, first: int, step: int, cases: int) -> list
     for specimen in sound:
         said = json.loads(audited(Path(folder, specimen.opened)))
         assert said["layers"], f"{specimen.opened} is sound, and no layer was audited: {said}"
-    warm_up(drawn)
+    warm_up(draw_file)
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         outside = Path(scratch, "outside")

@@ -12,7 +12,7 @@ _EVENT = struct.Struct("iIII")
 
 
 class OpenedFiles:
-    """Watches a folder. On other systems than Linux nothing is ever told.
+    """Watches which files in a folder are opened. Only Linux tells; elsewhere it reports none.
 
     Example:
         >>> import tempfile
