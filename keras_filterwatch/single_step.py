@@ -42,6 +42,10 @@ _NO_HISTORY = (
     "Weights alone can show only a few faults, and none of them was found. To see whether the "
     f"network learnt its task, {_WATCH}."
 )
+_ONLY_NOTES = (
+    "Weights alone can show only a few faults. What the notes say is odd may be meant. To see "
+    f"whether the network learnt its task, {_WATCH}."
+)
 _TRAIN = f"Train the network, then look again. To see what happens meanwhile, {_WATCH}."
 _USELESS = "Weights that are NaN never recover: take an earlier checkpoint."
 
@@ -248,7 +252,7 @@ def _diagnosis(history: History, alarms: Sequence[Alarm], notes: Sequence[Alarm]
             what = "Its optimizer has made no update, and no weight shows that it was trained."
             return Diagnosis(CANNOT_TELL, (what,), _TRAIN)
         unknown = ("Nothing shows whether the network was trained.",) if trained is None else ()
-        return Diagnosis(NO_FAULT, unknown, _NO_HISTORY)
+        return Diagnosis(NO_FAULT, unknown, _ONLY_NOTES if notes else _NO_HISTORY)
     explicable = [alarm for alarm in alarms if _shows_cause(alarm, facts)]
     penalties = [alarm for alarm in (*alarms, *notes) if alarm.rule == "strong_penalty"]
     if explicable:

@@ -276,7 +276,7 @@ def _is_transposed(shape: tuple[int, ...], biases: int) -> bool:
 
 
 def _with_heads_merged(each: _NamedArray, names: Collection[str]) -> tuple[int, ...]:
-    """Returns the shape of a kernel; of one of Flax's attention, with two axes: heads, no window.
+    """Returns the shape of a kernel; of Flax's attention, with two axes, since heads are no window.
 
     Flax orders `query`, `key` and `value` as `(channels, heads, size)` and `out` as
     `(heads, size, filters)`.

@@ -8,7 +8,7 @@ from keras_filterwatch.files.config.class_names import KERAS_LAYERS, current_nam
 from keras_filterwatch.files.config.layer_config import LayerConfig, load_json
 from keras_filterwatch.files.errors import UnsafeFileError
 from keras_filterwatch.files.limits import DEPTH
-from keras_filterwatch.files.tensorflow.protobuf import ProtobufReader, damaged
+from keras_filterwatch.files.tensorflow.protobuf import ProtobufReader, damaged, utf8
 from keras_filterwatch.files.tensorflow.trackable_objects import NO_LAYERS, TrackableObjects
 
 _MOST_VISITS = 2_000_000  # of objects, on the way from layers to the layers in them
@@ -145,7 +145,7 @@ def read_metadata(message: bytes, objects: TrackableObjects, what: str) -> Saved
         if number != 1 or isinstance(value, int):
             raise damaged(what)
         fields = dict(reader.fields(value))
-        path, kind, text = (_text(fields.get(each, b""), what) for each in (3, 4, 5))
+        path, kind, text = (utf8(fields.get(each, b""), what) for each in (3, 4, 5))
         node = objects.find(path.split(".")[1:])
         if node is None or kind not in _LAYERS or not text:
             continue
@@ -180,12 +180,3 @@ def _layers_inside(
                 raise UnsafeFileError("the model has more objects than any known one.")
         inside[layer] = [*found]
     return inside
-
-
-def _text(value: int | bytes, what: str) -> str:
-    if isinstance(value, int):
-        raise damaged(what)
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise damaged(what) from None

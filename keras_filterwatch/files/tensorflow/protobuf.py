@@ -102,3 +102,18 @@ def damaged(what: str) -> UnreadableFileError:
         f"{what} is damaged or not of the kind that its name says: copy the file again from where "
         "it was made."
     )
+
+
+def utf8(value: int | bytes, what: str) -> str:
+    """Returns the text of a field. Raises UnreadableFileError if it holds none.
+
+    Example:
+        >>> utf8(b"conv", "the graph")
+        'conv'
+    """
+    if isinstance(value, int):
+        raise damaged(what)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise damaged(what) from None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras_filterwatch.files.errors import UnsafeFileError
 from keras_filterwatch.files.limits import CONFIG_BYTES, ENTRIES
-from keras_filterwatch.files.tensorflow.protobuf import ProtobufReader, damaged
+from keras_filterwatch.files.tensorflow.protobuf import ProtobufReader, damaged, utf8
 
 _PATH_PARTS = 5_000_000  # of the paths to all variables together
 _VARIABLE = "VARIABLE_VALUE"
@@ -177,10 +177,10 @@ def _object(reader: ProtobufReader, message: bytes, slots: set[int], what: str) 
             node = fields.get(1, 0)
             if isinstance(node, bytes):
                 raise damaged(what)
-            result.children.setdefault(_text(fields.get(2, b""), what), node)
-        elif number == 2 and _text(fields.get(1, b""), what) == _VARIABLE:
-            result.full_name = _text(fields.get(2, b""), what).removesuffix(":0")
-            result.key = _text(fields.get(3, b""), what)
+            result.children.setdefault(utf8(fields.get(2, b""), what), node)
+        elif number == 2 and utf8(fields.get(1, b""), what) == _VARIABLE:
+            result.full_name = utf8(fields.get(2, b""), what).removesuffix(":0")
+            result.key = utf8(fields.get(3, b""), what)
         elif number == 3:
             result.has_slots = True
             node = fields.get(3, 0)
@@ -188,12 +188,3 @@ def _object(reader: ProtobufReader, message: bytes, slots: set[int], what: str) 
                 raise damaged(what)
             slots.add(node)
     return result
-
-
-def _text(value: int | bytes, what: str) -> str:
-    if isinstance(value, int):
-        raise damaged(what)
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise damaged(what) from None
